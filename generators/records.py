@@ -1,0 +1,235 @@
+"""Records of a source, each with the place it stands at: JSON Lines, JSON, CSV, Parquet, datasets."""
+
+import csv
+import glob
+import gzip
+import re
+import sys
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import IO, Any, cast
+
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from schemas.errors import InputError
+
+SUFFIXES = re.compile(r"(\.(jsonl|ndjson|json|csv|tsv|parquet|pq))?(\.gz)?$")
+_BOM = "\ufeff"
+
+
+class Broken(InputError):
+    """A record that cannot be used: where it stands, what is wrong, what to do; `reason` counts it in a funnel."""
+
+    def __init__(self, place: str, reason: str, told: str):
+        super().__init__(f"{place}: {told}")
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record of a source."""
+
+    fields: dict[str, Any]
+    place: str
+    """Where it stands, for messages: file and line."""
+    source: str
+    """The file's name without its suffixes, or the dataset's name."""
+
+    def get(self, name: str) -> Any:
+        """The value of a column; `turns.0` also reaches into nested values. Raises Broken where there is none."""
+        if name in self.fields:
+            return self.fields[name]
+        value: Any = self.fields
+        for part in name.split("."):
+            if isinstance(value, dict) and part in value:
+                value = value[part]
+            elif isinstance(value, list) and part.isdecimal() and int(part) < len(value):
+                value = value[int(part)]
+            else:
+                raise self._missing(name)
+        return value
+
+    def _missing(self, name: str) -> Broken:
+        near = get_close_matches(name, self.fields, n=1, cutoff=0.5)
+        hint = f"did you mean '{near[0]}'?" if near else "name one of these"
+        hint += ', as in read(..., text="question")' if name == "prompt" else ""
+        return Broken(self.place, f"no column {name}",
+                      f"there is no column '{name}'; the columns are {', '.join(self.fields) or '(none)'}; {hint}")
+
+
+def records(path: str, config: str | None = None, split: str | None = None) -> Iterator[Record | Broken]:
+    """Every record of the files that `path` means, files in the order of their names; a broken one comes as Broken.
+
+    `path` is a file, a glob, a folder that `datasets` reads, or `hf:org/name`. Raises InputError for what is wrong with
+    a whole file: it is missing, cut off, or of no known format.
+    """
+    if path.startswith("hf:") or Path(path).is_dir():
+        yield from _dataset(path, config, split)
+        return
+    found = files_of(path)
+    if not found:
+        raise InputError(f"{path}: there is no such file (looked from {Path.cwd()}); check the path")
+    for name in found:
+        yield from _file(name)
+
+
+def files_of(path: str) -> list[Path]:
+    """The files of this machine that `path` means, by name; none for a dataset of the Hub."""
+    if Path(path).is_file():
+        return [Path(path)]
+    pattern = f"{glob.escape(path)}/**" if Path(path).is_dir() else path
+    named = map(Path, sorted(glob.glob(pattern, recursive=True)))  # noqa: PTH207 - path may be absolute
+    return [name for name in named if name.is_file() or pattern == path]
+
+
+def _file(path: Path) -> Iterator[Record | Broken]:
+    try:
+        with path.open("rb") as file:
+            head = file.read(4)
+        if head == b"PAR1":
+            yield from _parquet(path)
+            return
+        with _open(path, head) as file:
+            yield from _text(path, file)
+    except (OSError, EOFError, zlib.error, pa.ArrowInvalid) as error:
+        raise InputError(f"{path}: cannot be read ({error}); is it whole, and yours to read?") from error
+
+
+def _open(path: Path, head: bytes) -> IO[bytes]:
+    return cast(IO[bytes], gzip.open(path, "rb")) if head.startswith(b"\x1f\x8b") else path.open("rb")
+
+
+def _text(path: Path, file: IO[bytes]) -> Iterator[Record | Broken]:
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    start = file.read(1 << 16)
+    file.seek(0)
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise InputError(f"{path}: is UTF-16; save it as UTF-8")
+    if ".csv" in suffixes or ".tsv" in suffixes:
+        yield from _csv(path, file, "\t" if ".tsv" in suffixes else ",")
+        return
+    first = start.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
+    if first == b"[":
+        yield from _json_array(path, file)
+    elif first in (b"{", b"") or {".jsonl", ".ndjson", ".json"} & set(suffixes):
+        yield from _json_lines(path, file)
+    else:
+        raise InputError(f"{path}: its format is not known; name it .jsonl, .json, .csv, .tsv or .parquet")
+
+
+def _json_lines(path: Path, file: IO[bytes]) -> Iterator[Record | Broken]:
+    for number, line in enumerate(file, 1):
+        bare = line.removeprefix(b"\xef\xbb\xbf").strip() if number == 1 else line.strip()
+        if bare:
+            yield _json_record(bare, path, f"{path}, line {number}")
+
+
+def _json_record(line: bytes, path: Path, place: str) -> Record | Broken:
+    try:
+        value = orjson.loads(line.decode())
+    except UnicodeDecodeError as error:
+        return Broken(place, "not UTF-8", f"byte {error.start + 1} is not UTF-8; save the file as UTF-8")
+    except orjson.JSONDecodeError as error:
+        told = f"is not JSON ({error.msg} at character {error.pos + 1}); mend or delete the line"
+        return Broken(place, "not JSON", told)
+    return _object(value, path, place)
+
+
+def _object(value: Any, path: Path, place: str) -> Record | Broken:
+    if not isinstance(value, dict):
+        told = f'is {_kind(value)}, not an object; write {{"prompt": "..."}}'
+        return Broken(place, "not an object", told)
+    return Record(value, place, source_name(path))
+
+
+def _json_array(path: Path, file: IO[bytes]) -> Iterator[Record | Broken]:
+    try:
+        values = orjson.loads(file.read().decode("utf-8-sig"))
+    except (UnicodeDecodeError, orjson.JSONDecodeError) as error:
+        raise InputError(f"{path}: begins like a JSON array, but is none ({error}); mend it, or write one object a line"
+                         ) from error
+    for number, value in enumerate(values, 1):
+        yield _object(value, path, f"{path}, record {number}")
+
+
+def _csv(path: Path, file: IO[bytes], delimiter: str) -> Iterator[Record | Broken]:
+    csv.field_size_limit(sys.maxsize)  # the module's own limit, 128 kB, is shorter than a long document
+    # Bytes that are not UTF-8 become lone surrogates here, and are found again in the record they stand in.
+    lines = (line.decode("utf-8", "surrogateescape") for line in file)
+    reader = csv.reader((line.removeprefix(_BOM) for line in lines), delimiter=delimiter, strict=True)
+    try:
+        names = next(reader, [])
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise InputError(f"{path}, line 1: the header names {', '.join(sorted(twice))} twice; rename one")
+        start = reader.line_num + 1
+        for values in reader:
+            if values:
+                yield _csv_record(names, values, path, f"{path}, line {start}")
+            start = reader.line_num + 1
+    except csv.Error as error:
+        told = f"{path}, line {reader.line_num}: is not CSV ({error}); quote the field and double the quotes in it"
+        raise InputError(told) from error
+
+
+def _csv_record(names: list[str], values: list[str], path: Path, place: str) -> Record | Broken:
+    if len(values) != len(names):
+        told = f"has {len(values)} fields, the header {len(names)}; quote fields that hold a comma or a line break"
+        return Broken(place, "wrong number of fields", told)
+    try:
+        "".join(values).encode()
+    except UnicodeEncodeError:
+        return Broken(place, "not UTF-8", "holds bytes that are not UTF-8; save the file as UTF-8")
+    return Record(dict(zip(names, values, strict=True)), place, source_name(path))
+
+
+def _parquet(path: Path) -> Iterator[Record]:
+    number = 0
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(batch_size=1024):
+            for fields in batch.to_pylist():
+                number += 1
+                yield Record(fields, f"{path}, row {number}", source_name(path))
+
+
+def _dataset(path: str, config: str | None, split: str | None) -> Iterator[Record]:
+    import datasets
+
+    name = path.removeprefix("hf:")
+    folder = Path(name)
+    source = folder.name if folder.is_dir() else name
+    try:
+        if (folder / "state.json").exists() or (folder / "dataset_dict.json").exists():
+            loaded = datasets.load_from_disk(name)
+        else:
+            loaded = datasets.load_dataset(name, config, streaming=True)  # streaming keeps no copy in a cache
+        rows, chosen = _split(loaded, path, split)
+        for number, fields in enumerate(rows, 1):
+            yield Record(dict(fields), f"{name}[{chosen}], row {number}", source)
+    except InputError:
+        raise
+    except Exception as error:  # what datasets raises is not one family
+        told = f"{path}: datasets cannot read it ({error}); check the name, the config and the network"
+        raise InputError(told) from error
+
+
+def _split(loaded: Any, path: str, split: str | None) -> tuple[Any, str]:
+    if not isinstance(loaded, dict):
+        return loaded, "all"
+    chosen = split or ("train" if "train" in loaded else next(iter(loaded)) if len(loaded) == 1 else None)
+    if chosen not in loaded:
+        raise InputError(f"{path}: say which split to read, split='...', one of {', '.join(loaded)}")
+    return loaded[chosen], str(chosen)
+
+
+def source_name(path: Path) -> str:
+    """The file's name without the suffixes we read."""
+    return SUFFIXES.sub("", path.name) or path.name
+
+
+def _kind(value: object) -> str:
+    return {list: "a list", str: "a text", type(None): "null"}.get(type(value), f"a {type(value).__name__}")
