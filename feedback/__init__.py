@@ -1,0 +1,1 @@
+"""Where preference comes from: juries of models or people (and, later, tests and chat logs)."""

@@ -1,0 +1,1 @@
+"""Juries: models rate or compare answers, every vote is kept raw, and votes are aggregated into rankings."""

@@ -1,0 +1,204 @@
+"""Test inputs, and test cases with their expected outputs, written by models.
+
+A model that writes inputs alone, to be answered by the vote of the programs, follows PFPO (Jiao et al. 2025): one
+request a problem, exactly n inputs, positional arguments or the whole standard input. A model that also writes what
+it expects follows CodeT (Chen et al. 2023); models are poor at predicting results (MBPP, Austin et al. 2021), so what
+they expect is a source of its own.
+"""
+
+import json
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import polars as pl
+
+from feedback.testcases.asking import Question, Questions, filled, said, some_engines, user
+from feedback.testcases.given import case_rows, input_rows
+from feedback.testcases.programs import entry_of
+from feedback.testcases.sandbox.codec import encode
+from generators.ask import Ask
+from generators.engines import Engine
+from generators.made import Made
+from schemas.errors import ConfigError
+from schemas.funnel import count
+
+Kind = Literal["call", "stdin"]
+
+_FENCE = re.compile(r"\s*```(?:json)?[ \t\r]*\n(.*)\n[ \t]*```\s*", re.DOTALL)
+_ANY: dict[str, Any] = {"call": {"type": "array"}, "stdin": {"type": "string"}}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generate:
+    """Lets models write inputs or cases; see `generate_inputs` and `generate_cases`."""
+
+    names: tuple[str, ...]
+    n: int
+    kind: Kind
+    expected: bool
+    """Whether the expected output is written too."""
+    entry: str
+
+    @property
+    def engines(self) -> set[str]:
+        """The engines it asks."""
+        return set(self.names)
+
+    def plan(self, prompts: pl.DataFrame, engines: Mapping[str, Engine]) -> Questions:
+        """The requests to send, one a prompt and engine."""
+        return self._questions(prompts).plan(engines, "generate_cases" if self.expected else "generate_inputs")
+
+    def parse(self, text: str, ask: Ask | None = None) -> str | None:
+        """None where the reply holds inputs (or cases), else why not."""
+        try:
+            self._read(text)
+        except ValueError as error:
+            return str(error)
+        return None
+
+    def test_inputs(self, prompts: pl.DataFrame, completions: pl.DataFrame, engines: Mapping[str, Engine]) -> Made:
+        """The inputs as TEST_INPUTS rows, equal ones of several models as one.
+
+        Counts: requests (failed by reason) and inputs (dropped: `duplicate`).
+        """
+        makers: dict[tuple[str, str], set[str]] = defaultdict(set)
+        failed, asked, total = Counter[str](), 0, 0
+        for prompt, engine, found in self._found(prompts, completions, engines, failed):
+            asked += 1
+            total += len(found)
+            for value, _ in found:
+                makers[prompt, value].add(engine)
+        table = input_rows((prompt, self.kind, value, sorted(names)) for (prompt, value), names in makers.items())
+        dropped = Counter({"duplicate": total - table.height} if total > table.height else {})
+        return Made(table, [*count("test_inputs", "requests", asked + failed.total(), out=asked, failed=failed),
+                            *count("test_inputs", "inputs", total, out=table.height, dropped=dropped)])
+
+    def test_cases(self, prompts: pl.DataFrame, completions: pl.DataFrame, engines: Mapping[str, Engine]) -> Made:
+        """The cases as TEST_CASES rows of source model: of each input the output that most replies expect.
+
+        Counts: requests (failed by reason) and inputs (dropped: `tie`, where replies contradict each other evenly).
+        """
+        if not self.expected:
+            raise ConfigError("test_cases: generate_inputs writes no expected outputs; use generate_cases")
+        votes: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+        failed, asked = Counter[str](), 0
+        for prompt, _, found in self._found(prompts, completions, engines, failed):
+            asked += 1
+            for value, expected in found:
+                votes[prompt, value][expected] += 1
+        rows, dropped = [], Counter[str]()
+        for (prompt, value), vote in votes.items():
+            (best, top), *others = vote.most_common(2)
+            if others and others[0][1] == top:
+                dropped["tie"] += 1
+            else:
+                rows.append((prompt, self.kind, value, "model", best, vote.total(), top / vote.total()))
+        table = case_rows(rows)
+        return Made(table, [*count("test_cases", "requests", asked + failed.total(), out=asked, failed=failed),
+                            *count("test_cases", "inputs", len(votes), out=table.height, dropped=dropped)])
+
+    def calls(self, n_prompts: int, reasks: int = 2) -> tuple[int, int]:
+        """Requests for that many prompts: without re-asks, and if every reply is re-asked."""
+        low = n_prompts * len(self.names)
+        return low, low * (1 + reasks)
+
+    def _questions(self, prompts: pl.DataFrame) -> Questions:
+        what = "cases" if self.expected else "inputs"
+
+        def drawn() -> Iterator[Question]:
+            rows = prompts.sort("prompt_id").select("prompt_id", "messages", "meta").iter_rows()
+            for prompt, messages, meta in rows:
+                entry = entry_of(messages, meta, self.entry) or "as the task names it"
+                text = filled(f"{what}_{self.kind}", task=said(messages), entry=entry, n=str(self.n))
+                yield Question(subject=prompt, prompt_id=prompt, messages=user(text),
+                               schema=cases_schema(self.kind) if self.expected else inputs_schema(self.kind))
+
+        return Questions(drawn=drawn, engines=self.names)
+
+    def _found(self, prompts: pl.DataFrame, completions: pl.DataFrame, engines: Mapping[str, Engine],
+               failed: Counter[str]) -> Iterator[tuple[str, str, list[tuple[str, str]]]]:
+        """Prompt, engine and the (value, expected) of each reply that parses; at most n of them."""
+        for answer in self._questions(prompts).answers(engines, completions, self.parse):
+            if answer.reason:
+                failed[answer.reason] += 1
+            else:
+                yield answer.question.prompt_id, answer.engine.name, self._read(answer.text)[: self.n]
+
+    def _read(self, text: str) -> list[tuple[str, str]]:
+        """Encoded inputs, each once, with their encoded outputs, if asked for; ValueError says what is wrong."""
+        key = "cases" if self.expected else "inputs"
+        items = _object(text).get(key)
+        if not isinstance(items, list) or not items:
+            raise ValueError(f"no list of {key}")
+        found: dict[str, str] = {}
+        for item in items:
+            value, expected = self._case(item) if self.expected else (item, None)
+            wanted = list if self.kind == "call" else str
+            told = not self.expected or self.kind == "call" or isinstance(expected, str)
+            if not isinstance(value, wanted) or not told:
+                raise ValueError(f"an input is no {'list of arguments' if self.kind == 'call' else 'text'}")
+            found.setdefault(self._text(value, ordered=True), self._text(expected))
+        return list(found.items())
+
+    def _text(self, value: Any, ordered: bool = False) -> str:
+        if self.kind == "call":
+            return encode(value, ordered=ordered)
+        text = str(value)
+        text.encode()  # a lone surrogate is a ValueError: no program can read it
+        return text
+
+    def _case(self, item: Any) -> tuple[Any, Any]:
+        if not isinstance(item, dict) or not {"input", "expected"} <= item.keys():
+            raise ValueError("a case lacks input or expected")
+        return item["input"], item["expected"]
+
+
+def generate_inputs(engines: Sequence[str], n: int = 10, kind: Kind = "call", entry: str = "entry_point") -> Generate:
+    """Each engine writes up to `n` inputs a prompt; `entry` is the field of the prompt's meta that names the function.
+
+    Greedy where the engine does not say otherwise is the engine's own business: give it temperature 0 for PFPO's
+    setting. Raises ConfigError on what cannot be.
+    """
+    return _generate("generate_inputs", engines, n, kind, expected=False, entry=entry)
+
+
+def generate_cases(engines: Sequence[str], n: int = 10, kind: Kind = "call", entry: str = "entry_point") -> Generate:
+    """Each engine writes up to `n` inputs a prompt and what it expects of them; otherwise as `generate_inputs`."""
+    return _generate("generate_cases", engines, n, kind, expected=True, entry=entry)
+
+
+def inputs_schema(kind: Kind) -> dict[str, Any]:
+    """The JSON schema of a reply with inputs; it does not depend on how many are asked for."""
+    return _schema({"inputs": {"type": "array", "items": _ANY[kind]}})
+
+
+def cases_schema(kind: Kind) -> dict[str, Any]:
+    """The JSON schema of a reply with inputs and expected outputs."""
+    expected = {} if kind == "call" else {"type": "string"}
+    return _schema({"cases": {"type": "array", "items": _schema({"input": _ANY[kind], "expected": expected})}})
+
+
+def _generate(step: str, engines: Sequence[str], n: int, kind: Kind, expected: bool, entry: str) -> Generate:
+    if kind not in _ANY:
+        raise ConfigError(f"{step}: kind={kind!r} must be 'call' or 'stdin'")
+    if n < 1:
+        raise ConfigError(f"{step}: n must be 1 or more")
+    return Generate(names=some_engines(step, engines), n=n, kind=kind, expected=expected, entry=entry)
+
+
+def _schema(properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+
+
+def _object(text: str) -> dict[str, Any]:
+    fenced = _FENCE.fullmatch(text)
+    try:
+        value = json.loads(fenced.group(1) if fenced else text)
+    except (ValueError, RecursionError):
+        raise ValueError("not JSON") from None
+    if not isinstance(value, dict):
+        raise ValueError("not a JSON object")
+    return value

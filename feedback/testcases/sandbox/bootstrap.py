@@ -1,0 +1,54 @@
+"""How a fork server gets its code: over its standard input, so that it needs no path to the checkout.
+
+A throwaway user or a container may not see this folder; all it needs is a Python of 3.11 or later.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+MODULES = (
+    "codec", "frames", "records", "inside", "stand_in", "kernel", "syscalls", "confine", "children", "zygote",
+)
+PACKAGES = ("feedback", "feedback.testcases", "feedback.testcases.sandbox")
+ENVIRONMENT = {"PYTHONHASHSEED": "0", "PYTHONUTF8": "1", "LC_ALL": "C.UTF-8", "TZ": "UTC", "PATH": "/usr/bin:/bin"}
+"""All a fork server is given. -I would ignore the hash seed, so -S -s -P and this take its place."""
+FLAGS = ("-S", "-s", "-P", "-B")
+
+PROGRAM = """
+import json, os, struct, sys, types
+os.dup2(0, 3), os.dup2(1, 4)
+null = os.open(os.devnull, os.O_RDWR)
+os.dup2(null, 0), os.dup2(null, 1), os.close(null)
+def exactly(length):
+    parts = b""
+    while len(parts) < length:
+        part = os.read(3, length - len(parts))
+        parts += part
+        if not part:
+            raise SystemExit
+    return parts
+config = json.loads(exactly(struct.unpack("<I", exactly(4))[0]))
+for name in config["packages"]:
+    sys.modules[name] = types.ModuleType(name)
+for name, source in config.pop("modules"):
+    package, _, short = name.rpartition(".")
+    module = sys.modules[name] = types.ModuleType(name)
+    setattr(sys.modules[package], short, module)
+    exec(compile(source, name, "exec"), module.__dict__)
+for name in [*sys.modules]:
+    if name.startswith("feedback"):
+        del sys.modules[name]
+os.environ.clear()
+module.main(config)
+"""
+
+
+def command(python: str) -> tuple[str, ...]:
+    """What starts a fork server."""
+    return python, *FLAGS, "-c", PROGRAM
+
+
+def sources(modules: Sequence[str] = MODULES) -> list[tuple[str, str]]:
+    """The modules that a fork server is sent, in the order of their imports."""
+    folder = Path(__file__).parent
+    return [(f"{PACKAGES[-1]}.{name}", (folder / f"{name}.py").read_text(encoding="utf-8")) for name in modules]

@@ -1,0 +1,182 @@
+"""Forking confined processes and reading how they ended: a program's calls, a script's output.
+
+The standard library only: this file is run inside the sandbox.
+"""
+
+import gc
+import os
+import select
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from feedback.testcases.sandbox import inside, kernel, records
+from feedback.testcases.sandbox.confine import Confinement
+from feedback.testcases.sandbox.frames import COMMANDS, Hung, write_all
+from feedback.testcases.sandbox.records import Page
+
+LIBRARY, CHANNEL = 5, 6
+"""Descriptors that a child keeps: the library's folder, and the channel where it has a partner."""
+RESULTS = (records.RAN, records.ERROR, records.OURS)
+
+Result = tuple[str, str | None, str | None, float]
+"""Status, output, detail, CPU ms."""
+
+
+@dataclass(slots=True)
+class Death:
+    """How a process ended."""
+
+    status: int
+    cpu_s: float
+    killed: bool
+    """We killed it."""
+    wall: bool = False
+    """We did because its time on the wall was over."""
+
+
+class Children:
+    """Starts one confined process after another."""
+
+    def __init__(self, confinement: Confinement, limits: dict[str, float]) -> None:
+        self.confinement = confinement
+        self.cpu_s = limits["cpu_s"]
+        self.wall_s = limits["wall_s"]
+        self.output_bytes = int(limits["output_bytes"])
+
+    def run(self, kind: str, source: str, entry: str, inputs: list[str]) -> list[Result]:
+        """One result for each input."""
+        if kind == "stdin":
+            return [self.feed(source, text) for text in inputs]
+        results: list[Result] = []
+        while len(results) < len(inputs):
+            results += self.call(source, entry, inputs[len(results):])
+        return results
+
+    def call(self, source: str, entry: str, inputs: list[str]) -> list[Result]:
+        """The results of the first inputs, at least one, from one process.
+
+        Whoever dies while not on its first input is asked again alone, so that time, memory and damage of earlier
+        inputs are not held against a later one.
+        """
+        page = Page(len(inputs), self.output_bytes)
+        death = self.wait(self.fork(lambda: inside.call(page, source, entry, inputs, self.cpu_s)))
+        loaded, found = page.read(len(inputs))
+        page.memory.close()
+        if found and found[0][0] == records.NEVER:
+            return [("error", None, found[0][1], found[0][3])] * len(inputs)
+        results = [result(record) for record in found if record[0] in RESULTS][:len(inputs)]
+        ended = death.status == 0 and bool(found) and found[-1][0] in (records.END, records.AGAIN)
+        if not ended and len(results) == len(inputs):
+            results.pop()
+        if results:
+            return results
+        return [died(death, self.cpu_s)] * (1 if loaded else len(inputs))
+
+    def feed(self, source: str, text: str) -> Result:
+        """The result of a script on one text."""
+        page = Page(1, 0)
+        given, printed = os.memfd_create("stdin"), os.memfd_create("stdout")
+        try:
+            write_all(given, text.encode("utf-8", "surrogateescape"))
+            os.lseek(given, 0, os.SEEK_SET)
+            death = self.wait(self.fork(lambda: inside.feed(page, source, self.cpu_s), given, printed))
+            output = os.pread(printed, self.output_bytes + 1, 0)
+        finally:
+            os.close(given)
+            os.close(printed)
+        _, found = page.read(1)
+        page.memory.close()
+        if len(output) > self.output_bytes:
+            return "error", None, f"output_limit: more than {self.output_bytes} bytes", death.cpu_s * 1000
+        if found and found[0][0] == records.ERROR:
+            return result(found[0])
+        if [record[0] for record in found] != [records.RAN, records.END] or death.status != 0:
+            return died(death, self.cpu_s)
+        try:
+            return "ran", output.decode(), None, death.cpu_s * 1000
+        except UnicodeDecodeError:
+            return "error", None, "unsupported_value: the output is not UTF-8", death.cpu_s * 1000
+
+    def fork(self, run: Callable[[], None], given: int = -1, printed: int = -1, channel: int = -1) -> int:
+        """A confined process that does one thing; its id."""
+        zygote = os.getpid()
+        pid = kernel.fork()
+        if pid:
+            return pid
+        try:
+            kernel.die_with_parent(zygote)
+            for source, target in ((given, 0), (printed, 1), (channel, CHANNEL)):
+                if source >= 0 and source != target:
+                    os.dup2(source, target)
+            os.closerange(COMMANDS, LIBRARY)
+            os.closerange(CHANNEL + (channel >= 0), 1 << 20)
+            self.confinement.hold()
+            gc.enable()
+            run()
+            os._exit(0)
+        except BaseException:
+            os._exit(1)
+
+    def wait(self, pid: int) -> Death:
+        """Wait for a process, and kill it when the wall's time is over or the runner is gone."""
+        deadline = time.monotonic() + self.wall_s
+        handle = os.pidfd_open(pid)
+        try:
+            events = select.poll()
+            events.register(handle, select.POLLIN)
+            events.register(COMMANDS, 0)
+            while True:
+                seen = dict(events.poll(max(0.0, deadline - time.monotonic()) * 1000))
+                if handle in seen:
+                    return self.reap(pid, kill=False)
+                if seen:
+                    self.reap(pid)
+                    raise Hung
+                if time.monotonic() >= deadline:
+                    death = self.reap(pid)
+                    death.wall = True
+                    return death
+        finally:
+            os.close(handle)
+
+    def ends(self, pid: int) -> bool:
+        """Whether a process that hung up is dead a moment later, by its own doing."""
+        handle = os.pidfd_open(pid)
+        try:
+            return bool(select.select([handle], [], [], 1.0)[0])
+        finally:
+            os.close(handle)
+
+    def reap(self, pid: int, kill: bool = True) -> Death:
+        """The end of a process, here or now."""
+        if kill:
+            os.kill(pid, signal.SIGKILL)
+        _, status, usage = os.wait4(pid, 0)
+        return Death(status, usage.ru_utime + usage.ru_stime, kill)
+
+
+def result(record: records.Record) -> Result:
+    """What a record says."""
+    state, detail, output, cpu_ms = record
+    if state == records.RAN:
+        return "ran", output.decode("utf-8", "replace"), detail or None, cpu_ms
+    return "sandbox_error" if state == records.OURS else "error", None, detail, cpu_ms
+
+
+def died(death: Death, cpu_s: float) -> Result:
+    """What a process's end says about the input it was at."""
+    cpu_ms = death.cpu_s * 1000
+    if death.wall:
+        busy = death.cpu_s > cpu_s / 4        # it was computing, but did not get the processor: no fault of its own
+        status = "sandbox_error" if busy else "timeout"
+        return status, None, "wall: the machine is busy" if busy else "wall", cpu_ms
+    if not os.WIFSIGNALED(death.status):
+        return "error", None, "early_exit", cpu_ms
+    number = os.WTERMSIG(death.status)
+    if number in (signal.SIGPROF, signal.SIGXCPU) or (number == signal.SIGKILL and death.cpu_s >= cpu_s):
+        return "timeout", None, "cpu", cpu_ms
+    if number == signal.SIGKILL:
+        return "sandbox_error", None, "killed from outside: is the machine out of memory?", cpu_ms
+    return "error", None, f"crashed: {signal.Signals(number).name}", cpu_ms

@@ -1,0 +1,149 @@
+"""How a fork server and its children are confined: what is set once, and what each child sets before it runs.
+
+strict        Landlock (reading the standard library, nothing else), seccomp, rlimits; as root a throwaway user first
+namespaced    the same in namespaces of its own: no network, no other process, all files read-only, and for each run an
+              empty folder in memory to write in
+wrapped       inside bubblewrap or a container: the same, but for what is missing there
+unprotected   rlimits only, for kernels that cannot confine; runs only where it was asked for by name
+"""
+
+import contextlib
+import os
+import pwd
+import resource
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from feedback.testcases.sandbox import kernel, syscalls
+
+LIBRARY = 5
+FOLDER = "/tmp"
+HEADROOM = 256
+"""The kernel counts all tasks of a user: a plain user's threads in the sandbox may add so many to those there are."""
+USERS = range(61_184, 65_520)
+"""Where throwaway users are taken from: no distribution gives these numbers to anybody for long."""
+PRELOADED = (
+    "array", "bisect", "cmath", "collections.abc", "contextlib", "copy", "dataclasses", "datetime", "decimal",
+    "fractions", "functools", "heapq", "itertools", "json", "math", "operator", "random", "re", "statistics", "string",
+    "threading", "time", "typing", "unicodedata", "zlib",
+)
+"""Loaded before any fork. More would make every fork dearer; what is missing is loaded when a program imports it."""
+
+
+
+class Confinement:
+    """One way of confining, entered once by the fork server and completed by each child."""
+
+    def __init__(self, name: str, limits: dict[str, Any]) -> None:
+        self.name = name
+        self.limits = limits
+        self.filter = b""
+        self.tasks = 0
+        self.own_folder = False
+
+    def enter(self) -> None:
+        """Load what programs need, then shed every right that is not needed to fork; raises OSError."""
+        preload()
+        runner = os.getppid()
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (self.limits["files"],) * 2)
+        library = str(Path(os.__file__).parent)
+        opened = os.open(library, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        os.dup2(opened, LIBRARY)
+        if opened != LIBRARY:
+            os.close(opened)
+        self.tasks = tasks(os.geteuid()) + HEADROOM if os.geteuid() else self.limits["processes"] + 1
+        if self.name == "unprotected":
+            kernel.die_with_parent(runner)
+            return
+        wrapped = self.name == "wrapped"      # what wraps this confines it; what the kernel allows comes on top
+        with contextlib.suppress(*[PermissionError] * wrapped):
+            become_nobody()
+        self.own_folder = self.name == "namespaced"
+        if self.own_folder:
+            kernel.leave_namespaces()
+        kernel.prctl(kernel.SET_NO_NEW_PRIVS, 1)
+        kernel.die_with_parent(runner)
+        self.filter = syscalls.assemble(kernel.machine(), files=self.own_folder)
+        kernel.prepare(self.filter)
+        if not self.own_folder and (not wrapped or kernel.landlock_version()):
+            kernel.restrict_files([LIBRARY])
+        if not os.access(library, os.R_OK | os.X_OK) or not os.access(os.__file__, os.R_OK):
+            move_library(library, f"/proc/self/fd/{LIBRARY}")
+
+    def hold(self) -> None:
+        """Confine a child for good; nothing of the program has run yet."""
+        limits = self.limits
+        written = limits["output_bytes"] + 1
+        if self.own_folder:
+            self.give_folder()
+            written = max(written, limits["disk_mb"] << 20)
+        seconds = int(limits["cpu_s"]) + 1
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+        resource.setrlimit(resource.RLIMIT_AS, (limits["memory_mb"] << 20,) * 2)
+        resource.setrlimit(resource.RLIMIT_NPROC, (self.tasks, self.tasks))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (written, written))
+        if self.filter:
+            kernel.install(self.filter)
+
+    def give_folder(self) -> None:
+        """A folder of the child's own, the one place where it may write."""
+        kernel.own_folder(FOLDER, self.limits["disk_mb"])
+        opened = os.open(FOLDER, os.O_PATH | os.O_DIRECTORY)
+        kernel.restrict_files([LIBRARY], [opened])
+        os.close(opened)
+        kernel.drop_capabilities()
+
+
+def preload() -> None:
+    """Load what programs commonly import."""
+    for name in PRELOADED:
+        with contextlib.suppress(ImportError):
+            import_module(name)
+
+
+def become_nobody() -> None:
+    """As root, become a user that owns nothing and has no name."""
+    if os.geteuid() != 0:
+        return
+    user = next(each for each in rotated(USERS, os.getpid()) if not known(each))
+    os.setgroups([])
+    os.setresgid(user, user, user)
+    os.setresuid(user, user, user)
+
+
+def tasks(user: int) -> int:
+    """How many processes and threads a user has."""
+    total = 0
+    for process in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if process.name.isdigit() and process.stat().st_uid == user:
+                total += sum(1 for _ in (process / "task").iterdir())
+    return total
+
+
+def rotated(users: range, by: int) -> list[int]:
+    """The users, beginning somewhere else for each process."""
+    start = by % len(users)
+    return [*users[start:], *users[:start]]
+
+
+def known(user: int) -> bool:
+    """Whether a user has a name here."""
+    try:
+        pwd.getpwuid(user)
+    except KeyError:
+        return False
+    return True
+
+
+def move_library(old: str, new: str) -> None:
+    """Import from an open descriptor: the throwaway user may not walk the path to the library."""
+    sys.path[:] = [path.replace(old, new, 1) if path.startswith(old) else path for path in sys.path]
+    for module in list(sys.modules.values()):
+        places = getattr(module, "__path__", None)
+        if isinstance(places, list):
+            places[:] = [path.replace(old, new, 1) for path in places]
+    sys.path_importer_cache.clear()

@@ -1,0 +1,153 @@
+"""What the Linux kernel does for us, by ctypes and without privileges: Landlock, seccomp, prctl, raw system calls.
+
+The standard library only: this file is also run inside the sandbox.
+"""
+
+import ctypes
+import errno
+import os
+import platform
+import struct
+from functools import cache
+
+CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
+SET_PDEATHSIG, SET_DUMPABLE, SET_SECCOMP, SET_NO_NEW_PRIVS = 1, 4, 22, 38
+FILTER_MODE = 2
+CLONE, SIGCHLD = {"x86_64": 56, "aarch64": 220}, 17
+
+EXECUTE, READ_FILE, READ_DIR = 1 << 0, 1 << 2, 1 << 3
+FS_RIGHTS = {1: 13, 2: 14, 3: 15, 5: 16}
+"""How many file-system rights each Landlock version that added some knows."""
+NET_RIGHTS = 0b11
+SCOPES = 0b11
+
+# A plain ctypes.CDLL would let go of the interpreter's lock, which a system call that forks must not.
+_libc = ctypes.PyDLL(None, use_errno=True)
+_libc.syscall.restype = ctypes.c_long
+
+
+class KernelError(OSError):
+    """The kernel refused something the sandbox stands on."""
+
+
+def call(number: int, *arguments: int | bytes | ctypes.Array[ctypes.c_char] | None) -> int:
+    """A raw system call; raises KernelError."""
+    longs = [ctypes.c_long(value) if isinstance(value, int) else value for value in arguments]
+    result: int = _libc.syscall(ctypes.c_long(number), *longs)
+    if result < 0:
+        code = ctypes.get_errno()
+        raise KernelError(code, f"system call {number}: {errno.errorcode.get(code, code)}")
+    return result
+
+
+def fork() -> int:
+    """Fork without Python's hooks, which cost as much as the fork: this process has one thread and nothing to mend."""
+    return call(CLONE[machine()], SIGCHLD, 0, 0, 0, 0)
+
+
+def prctl(option: int, value: int, third: int = 0) -> None:
+    """The prctl system call; raises KernelError."""
+    if _libc.prctl(option, ctypes.c_ulong(value), ctypes.c_ulong(third), ctypes.c_ulong(0), ctypes.c_ulong(0)) < 0:
+        raise KernelError(ctypes.get_errno(), f"prctl {option} failed")
+
+
+def die_with_parent(parent: int) -> None:
+    """Be killed when the parent dies, also when it died before this call."""
+    prctl(SET_PDEATHSIG, 9)
+    if os.getppid() not in (parent, 0):       # 0: the parent stands outside of this process's namespace
+        os._exit(1)
+
+
+def landlock_version() -> int:
+    """The kernel's Landlock version; 0 where it has none."""
+    try:
+        return call(CREATE_RULESET, None, 0, 1)
+    except KernelError:
+        return 0
+
+
+def restrict_files(readable: list[int], folders: list[int] | None = None, programs: list[int] | None = None,
+                   executable: list[int] | None = None) -> None:
+    """Confine this process for good: files may be read beneath `readable` only, and everything done in `folders`.
+
+    Both are open directories. `programs` are open files that may be run, `executable` directories whose files may.
+    Where the kernel knows how, TCP and signals or abstract sockets to others go too.
+    """
+    version = landlock_version()
+    handled = (1 << max(count for since, count in FS_RIGHTS.items() if since <= version)) - 1
+    attributes = struct.pack("QQQ", handled, NET_RIGHTS if version >= 4 else 0, SCOPES if version >= 6 else 0)
+    size = 24 if version >= 6 else 16 if version >= 4 else 8
+    ruleset = call(CREATE_RULESET, attributes, size, 0)
+    rules = [(folder, READ_FILE | READ_DIR) for folder in readable] + [(folder, handled) for folder in folders or []]
+    rules += [(program, EXECUTE | READ_FILE) for program in programs or []]
+    rules += [(folder, EXECUTE | READ_FILE | READ_DIR) for folder in executable or []]
+    for folder, rights in rules:
+        call(ADD_RULE, ruleset, 1, struct.pack("=Qi", rights, folder), 0)
+    call(RESTRICT_SELF, ruleset, 0)
+    os.close(ruleset)
+
+
+def install(program: bytes) -> None:
+    """Filter this process's system calls for good; `program` is from syscalls.assemble."""
+    prctl(SET_SECCOMP, FILTER_MODE, _address(program))
+
+
+_kept: list[ctypes.Array[ctypes.c_char]] = []
+_made: dict[bytes, int] = {}
+
+
+def _address(program: bytes) -> int:
+    """Where a sock_fprog of the program lies; made once, before any fork."""
+    if program not in _made:
+        code = ctypes.create_string_buffer(program, len(program))
+        header = ctypes.create_string_buffer(struct.pack("HxxxxxxQ", len(program) // 8, ctypes.addressof(code)), 16)
+        _kept.extend((code, header))
+        _made[program] = ctypes.addressof(header)
+    return _made[program]
+
+
+prepare = _address
+"""Makes a filter ready to install, so that forks find it."""
+
+
+UNSHARE, CAPSET, MOUNT_SETATTR = {"x86_64": 272, "aarch64": 97}, {"x86_64": 126, "aarch64": 91}, 442
+NEW_MOUNTS, NEW_REST = 0x20000, 0x10000000 | 0x20000 | 0x4000000 | 0x8000000 | 0x20000000 | 0x40000000
+"""Mounts; and user, mounts, host name, shared memory, processes, network."""
+
+
+def leave_namespaces() -> None:
+    """Enter namespaces of our own, in which all files are read-only and children have numbers of their own."""
+    user, group = os.getuid(), os.getgid()
+    prctl(SET_DUMPABLE, 1)                    # else the maps below belong to root
+    call(UNSHARE[machine()], NEW_REST)
+    for name, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
+        with open(f"/proc/self/{name}", "w") as file:  # noqa: PTH123
+            file.write(text)
+    mount(None, "/", None, 0x4000 | 0x40000)            # all of it, private
+    call(MOUNT_SETATTR, -100, b"/\0", 0x8000, struct.pack("QQQQ", 1 | 2 | 4, 0, 0, 0), 32)   # ro, nosuid, nodev
+
+
+def own_folder(path: str, megabytes: int) -> None:
+    """Mount an empty folder that only this process sees, and go there."""
+    call(UNSHARE[machine()], NEW_MOUNTS)
+    mount("winnow", path, "tmpfs", 2 | 4 | 8, f"size={megabytes}m,nr_inodes=1024,mode=0700")
+    os.chdir(path)
+
+
+def drop_capabilities() -> None:
+    """Give up every right over the namespaces."""
+    call(CAPSET[machine()], struct.pack("II", 0x20080522, 0), struct.pack("6I", *[0] * 6))
+
+
+def mount(source: str | None, target: str, kind: str | None, flags: int, options: str | None = None) -> None:
+    """The mount system call; raises KernelError."""
+    texts = [None if text is None else text.encode() for text in (source, target, kind, options)]
+    if _libc.mount(texts[0], texts[1], texts[2], ctypes.c_ulong(flags), texts[3]) < 0:
+        code = ctypes.get_errno()
+        raise KernelError(code, f"mounting {target}: {errno.errorcode.get(code, code)}")
+
+
+@cache
+def machine() -> str:
+    """The processor's name, as syscalls.NUMBERS knows it."""
+    return {"amd64": "x86_64", "arm64": "aarch64"}.get(platform.machine().lower(), platform.machine().lower())

@@ -1,0 +1,142 @@
+"""The fork server: two Pythons that have everything loaded, that the kernel confines, and that fork for each batch.
+
+The first reads jobs on descriptor 3 and runs test programs, which know what is expected. The second, forked before the
+first job was read, runs all other programs: memory is copied by a fork, so whoever runs programs must never have held
+what is expected of them. Children shed what is left, are held by seccomp and rlimits, and are reaped before the next
+job.
+"""
+
+import gc
+import os
+import socket
+import sys
+from typing import Any
+
+from feedback.testcases.sandbox import inside, kernel, records, stand_in
+from feedback.testcases.sandbox.children import CHANNEL, Children, Death, Result, died, result
+from feedback.testcases.sandbox.confine import Confinement
+from feedback.testcases.sandbox.frames import (
+    COMMANDS,
+    REPLIES,
+    Hung,
+    exactly,
+    read_body,
+    read_frame,
+    write_all,
+    write_body,
+    write_frame,
+)
+from feedback.testcases.sandbox.records import Page
+
+KILL, GONE = b"k", b"g"
+"""What the first says to the second when tests are over: kill the program; it hung up, so it may be dying by itself."""
+TESTS = b"t"
+"""The mark of a job with a test program."""
+
+
+def main(config: dict[str, Any]) -> None:
+    """Confine this process, say hello, fork the second server, and serve until the runner hangs up."""
+    limits = config["limits"]
+    confinement = Confinement(config["isolation"], limits)
+    try:
+        confinement.enter()
+        write_frame(REPLIES, {"python": ".".join(map(str, sys.version_info[:3])), "isolation": confinement.name})
+    except OSError as error:
+        write_frame(REPLIES, {"refused": f"{error.strerror or error}"})
+        return
+    inside.warm(limits["output_bytes"])
+    gc.collect()
+    gc.disable()
+    gc.freeze()
+    children = Children(confinement, limits)
+    first = os.getpid()
+    ours, theirs = socket.socketpair()
+    if kernel.fork() == 0:
+        kernel.die_with_parent(first)
+        ours.close()
+        os.dup2(theirs.detach(), COMMANDS)
+        serve(programs, children)
+        os._exit(0)
+    theirs.close()
+    serve(lambda own: jobs(own, ours), children)
+
+
+def serve(work: Any, children: Children) -> None:
+    """Do one job after another until the other side hangs up."""
+    try:
+        while True:
+            work(children)
+    except Hung:
+        return
+
+
+def programs(children: Children) -> None:
+    """The second server's job: run a program, or lend one to tests."""
+    number, kind, source, entry, inputs = read_frame(COMMANDS)
+    if kind == "tests":
+        lend(children, source, entry)
+    else:
+        write_frame(REPLIES, [number, children.run(kind, source, entry, inputs)])
+
+
+def lend(children: Children, source: str, entry: str) -> None:
+    """Let a program answer the calls that come through a channel, until told that the tests are over."""
+    with socket.socket(fileno=os.dup(COMMANDS)) as control:
+        _, (channel, *_), _, _ = socket.recv_fds(control, 1, 1)
+    page = Page(1, children.output_bytes)
+    pid = children.fork(lambda: stand_in.serve(CHANNEL, page, source, entry, children.cpu_s), channel=channel)
+    os.close(channel)
+    try:
+        over = exactly(COMMANDS, 1)
+    except Hung:
+        children.reap(pid)
+        raise
+    death = children.reap(pid, kill=not (over == GONE and children.ends(pid)))
+    _, found = page.read(1)
+    page.memory.close()
+    never = found[0][1] if found and found[0][0] == records.NEVER else None
+    write_frame(COMMANDS, [never, death.status, death.cpu_s, death.killed])
+
+
+def jobs(children: Children, control: socket.socket) -> None:
+    """The first server's job: hand a program to the second, or run tests against one that the second lends."""
+    tests = exactly(COMMANDS, 1) == TESTS
+    if not tests:
+        write_body(control.fileno(), read_body(COMMANDS))
+        return
+    number, _, source, entry, inputs = read_frame(COMMANDS)
+    write_frame(REPLIES, [number, [test(children, control, source, entry, text) for text in inputs]])
+
+
+def test(children: Children, control: socket.socket, source: str, entry: str, tests: str) -> Result:
+    """The result of a test program against a program."""
+    write_frame(control.fileno(), [0, "tests", source, entry, []])
+    page = Page(1, children.output_bytes)
+    ours, theirs = socket.socketpair()
+    with ours:
+        with theirs:
+            socket.send_fds(control, [b"c"], [theirs.fileno()])
+        pid = children.fork(lambda: stand_in.test(CHANNEL, page, tests, entry, children.cpu_s), channel=ours.fileno())
+        death = children.wait(pid)
+    _, found = page.read(1)
+    page.memory.close()
+    gone = bool(found) and found[0][1].startswith(stand_in.GONE)
+    write_all(control.fileno(), GONE if gone else KILL)
+    never, status, cpu_s, killed = read_frame(control.fileno())
+    return tested(found, never, death, Death(status, cpu_s, killed), children.cpu_s)
+
+
+def tested(found: list[records.Record], never: str | None, tester: Death, program: Death, cpu_s: float) -> Result:
+    """What the two processes of a test say together."""
+    cpu_ms = (tester.cpu_s + program.cpu_s) * 1000
+    if never:
+        return "error", None, never, cpu_ms
+    if [record[0] for record in found] == [records.RAN, records.END] and tester.status == 0:
+        status, output, detail, _ = result(found[0])
+        return status, output, detail, cpu_ms
+    if found and found[0][0] in (records.ERROR, records.OURS):
+        status, output, detail, _ = result(found[0])
+        if detail == stand_in.GONE and os.WIFSIGNALED(program.status) and not program.killed:
+            status, output, detail, _ = died(program, cpu_s)
+        return status, output, detail, cpu_ms
+    return died(tester, cpu_s)

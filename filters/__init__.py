@@ -1,0 +1,1 @@
+"""Filters: what is kept, and for every row that is not, the rule and what it saw."""

@@ -1,0 +1,1 @@
+"""Preferences: votes, outcomes and orders into pairs, single labels and ranked lists."""
