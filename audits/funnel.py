@@ -1,0 +1,37 @@
+"""Where did the rows go? in = out + dropped + failed, for each step and unit, checked."""
+
+import polars as pl
+
+ORDER = ("prompts", "criteria", "completions", "responses", "judgments", "rankings", "preferences", "kept", "unpaired",
+         "lists")
+"""The order of the flow; steps of other names follow, by name."""
+COLUMNS = {
+    "step": pl.String, "unit": pl.String, "in": pl.Int64, "out": pl.Int64, "dropped": pl.Int64, "failed": pl.Int64,
+    "reasons": pl.String, "balanced": pl.Boolean,
+}
+
+
+def funnel(counts: pl.DataFrame) -> pl.DataFrame:
+    """One row a step and unit (COLUMNS), in the order of the flow, from the rows of the funnel table.
+
+    `reasons` tells what became of the rows that did not come out, as "reason: count; ...", most frequent first.
+    """
+    sums = {
+        fate: pl.col("count").filter(pl.col("fate") == fate).sum().alias(fate)
+        for fate in ("in", "out", "dropped", "failed")
+    }
+    lost = counts.filter(pl.col("reason") != "").group_by("step", "unit", "reason").agg(pl.col("count").sum())
+    told = pl.concat_str("reason", pl.lit(": "), "count").sort_by(["count", "reason"], descending=[True, False])
+    reasons = lost.group_by("step", "unit").agg(told.str.join("; ").alias("reasons"))
+    rows = counts.group_by("step", "unit").agg(*sums.values()).join(reasons, on=["step", "unit"], how="left")
+    balanced = pl.col("in") == pl.col("out") + pl.col("dropped") + pl.col("failed")
+    place = pl.col("step").replace_strict(ORDER, range(len(ORDER)), default=len(ORDER), return_dtype=pl.Int64)
+    whole = rows.with_columns(pl.col("reasons").fill_null(""), balanced=balanced).sort(place, "step", "unit")
+    return whole.select(*COLUMNS).cast(pl.Schema(COLUMNS))
+
+
+def lost(counts: pl.DataFrame) -> pl.DataFrame:
+    """The rows that did not come out: step, unit, fate, reason, count, in the order of the flow."""
+    place = pl.col("step").replace_strict(ORDER, range(len(ORDER)), default=len(ORDER), return_dtype=pl.Int64)
+    rows = counts.filter(pl.col("fate").is_in(["dropped", "failed"])).sort(place, "step", "unit", "fate", "reason")
+    return rows.select("step", "unit", "fate", "reason", "count")
