@@ -1,0 +1,69 @@
+"""Stages that judge: the judges' raw replies, the votes read from them, and the rankings the votes add up to."""
+
+from functools import partial
+
+import polars as pl
+
+from assets import views
+from assets.checks import RANKING_CHECKS, VOTE_CHECKS, check_rankings, check_votes
+from assets.dataset import PreferenceDataset
+from assets.generation import reply_counts
+from assets.stage import Means, Output, Stage, Tables
+from feedback.jury.aggregate import Aggregate
+from feedback.jury.compare import Compare
+from feedback.jury.rate import Rate
+from generators.turns import Errand, collect_served
+from schemas import COMPLETIONS, JUDGMENTS, RANKINGS
+from schemas.funnel import summed
+
+
+def judge_completions(dataset: PreferenceDataset) -> Stage:
+    """The stage that asks the judges and snapshots their replies."""
+    judges: set[str] = set().union(*(jury.engines for jury in dataset.juries))
+
+    def make(means: Means, tables: Tables) -> Output:
+        errands = [Errand(plan=partial(jury.plan, tables["prompts"], tables["responses"]), parse=jury.parse)
+                   for jury in dataset.juries]
+        parts = collect_served(errands, means.engines, judges, means.store, reasks=dataset.reasks, budget=means.budget,
+                               progress=means.progress, started=means.started)
+        key = list(COMPLETIONS.key)
+        every = pl.concat(parts).sort(*key, "prompt_id")  # juries may share a request, made for different prompts
+        replies = every.unique(key, keep="first", maintain_order=True)
+        return Output(tables={"judge_completions": replies}, counts=reply_counts("judge_completions", replies))
+
+    return Stage(name="judge_completions", meaning="the raw replies of the models that judge",
+                 writes={"judge_completions": COMPLETIONS}, needs=("prompts", "responses"), make=make,
+                 show={"judge_completions": views.replies("judge_completions")}, engines=frozenset(judges))
+
+
+def judgments(dataset: PreferenceDataset) -> Stage:
+    """The stage that reads the votes out of the judges' replies and the user's files; calls no model."""
+
+    def make(means: Means, tables: Tables) -> Output:
+        parts, counts = [], []
+        for part in dataset.judged:
+            if isinstance(part, Rate | Compare):
+                made = part.judgments(tables["prompts"], tables["responses"], tables["judge_completions"],
+                                      means.engines)
+            else:
+                made = part()
+            parts.append(made.table)
+            counts += made.counts
+        votes = pl.concat(parts).sort("judgment_id")
+        return Output(tables={"judgments": votes}, counts=summed(counts))
+
+    asked = ("judge_completions",) if dataset.juries else ()
+    return Stage(name="judgments", meaning=JUDGMENTS.meaning, writes={"judgments": JUDGMENTS},
+                 needs=("prompts", "responses", *asked), make=make, show={"judgments": views.judgments},
+                 checks=VOTE_CHECKS, check=check_votes)
+
+
+def rankings(aggregate: Aggregate) -> Stage:
+    """The stage that adds the votes up; calls no model."""
+
+    def make(_: Means, tables: Tables) -> Output:
+        return Output.of("rankings", aggregate(tables["responses"], tables["judgments"]))
+
+    return Stage(name="rankings", meaning=RANKINGS.meaning, writes={"rankings": RANKINGS},
+                 needs=("responses", "judgments"), make=make, show={"rankings": views.rankings},
+                 checks=RANKING_CHECKS, check=check_rankings)

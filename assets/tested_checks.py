@@ -1,0 +1,118 @@
+"""What is checked of test-case feedback: that no label rests on what did not run, and that the tests say something."""
+
+from collections.abc import Callable, Sequence
+
+import polars as pl
+
+from assets.checks import PAIR_CHECKS, check_foreign_sides, none_of, share_of
+from assets.stage import Check, CheckSpec, Tables
+from feedback.testcases.outcomes import passes, trivial
+from preferences.by_tests import PairByTests
+from preferences.unpaired_by_tests import UnpairedByTests
+
+PROGRAM_CHECKS = (
+    CheckSpec(name="most_responses_hold_a_program", meaning="at most 10 % of the responses hold no code",
+              blocking=False),
+)
+INPUT_CHECKS = (
+    CheckSpec(name="most_prompts_have_inputs", meaning="at most 10 % of the prompts have no test input",
+              blocking=False),
+)
+RUN_CHECKS = (
+    CheckSpec(name="the_sandbox_fails_rarely", meaning="at most 1 % of the runs failed through no fault of the program",
+              blocking=False),
+)
+CASE_CHECKS = (
+    CheckSpec(name="most_inputs_become_cases", meaning="of at most half of the inputs nobody can say what is expected",
+              blocking=False),
+)
+OUTCOME_CHECKS = (
+    CheckSpec(name="outcomes_are_what_ran", meaning="joined by id, each pass or fail has a steady output behind it, "
+              "each error or timeout the program's own", blocking=True),
+    CheckSpec(name="tests_tell_answers_apart", meaning="at most 90 % of the test cases are passed by all answers or by "
+              "none", blocking=False),
+)
+TESTED_PAIR_CHECKS = (
+    CheckSpec(name="chosen_passes_more", meaning="joined by id, chosen passes more tests than rejected could, were all "
+              "its unknown outcomes passes", blocking=True),
+    PAIR_CHECKS[1],
+)
+TESTED_LABEL_CHECKS = (
+    CheckSpec(name="labels_follow_outcomes", meaning="joined by id, good answers pass their share of tests, and bad "
+              "ones could not, were all their unknown outcomes passes", blocking=True),
+)
+
+Checker = Callable[[Tables], Sequence[Check]]
+
+
+def check_programs(tables: Tables) -> list[Check]:
+    """Whether most responses hold a program."""
+    without = tables["responses"].join(tables["programs"], on="response_id", how="anti").height
+    return [share_of(PROGRAM_CHECKS[0].name, without, tables["responses"].height, 0.1, "responses hold no code")]
+
+
+def check_inputs(tables: Tables) -> list[Check]:
+    """Whether most prompts have inputs."""
+    without = tables["prompts"].join(tables["test_inputs"], on="prompt_id", how="anti").height
+    return [share_of(INPUT_CHECKS[0].name, without, tables["prompts"].height, 0.1, "prompts have no test input")]
+
+
+def check_runs(tables: Tables) -> list[Check]:
+    """Whether the sandbox itself failed rarely."""
+    ran = tables["executions"]
+    ours = ran.filter(pl.col("status") == "sandbox_error").height
+    return [share_of(RUN_CHECKS[0].name, ours, ran.height, 0.01, "runs are sandbox errors")]
+
+
+def check_cases(tables: Tables) -> list[Check]:
+    """Whether most inputs have an expected output."""
+    without = tables["test_inputs"].join(tables["test_cases"], on="input_id", how="anti").height
+    return [share_of(CASE_CHECKS[0].name, without, tables["test_inputs"].height, 0.5, "inputs have no test case")]
+
+
+def check_outcomes(tables: Tables) -> list[Check]:
+    """Whether outcomes are what executions and cases say, by key, and whether the tests tell answers apart."""
+    told, cases = tables["outcomes"], tables["test_cases"]
+    ran = tables["executions"].select("response_id", "input_id", "environment", "prompt_id", "status", "steady")
+    met = told.join(ran, on=["response_id", "input_id", "environment", "prompt_id"], how="left").join(
+        cases.select("test_id", "input_id", known=pl.lit(True)), on=["test_id", "input_id"], how="left")
+    plain, output = pl.col("outcome").is_in(["pass", "fail"]), (pl.col("status") == "ran") & pl.col("steady")
+    own = (pl.col("outcome") == pl.col("status")) & pl.col("steady")
+    right = pl.when(plain).then(output).when(pl.col("outcome").is_in(["error", "timeout"])).then(own).otherwise(
+        pl.col("status").is_not_null())
+    wrong = met.filter(~(right & pl.col("known")).fill_null(False)).height
+    return [none_of(OUTCOME_CHECKS[0].name, wrong, told.height, "outcomes are not what ran"),
+            share_of(OUTCOME_CHECKS[1].name, trivial(told).height, cases.height, 0.9, "cases tell no answers apart")]
+
+
+def pair_checker(operator: PairByTests) -> Checker:
+    """Whether pairs say what the outcomes say, counted again from the outcomes alone."""
+
+    def check(tables: Tables) -> list[Check]:
+        pairs = tables["preferences"]
+        known = passes(tables["outcomes"], operator.sources).select("response_id", "passed", "unknown")
+        sides = pairs.select("chosen_id", "rejected_id")
+        for side in ("chosen", "rejected"):
+            named = known.rename({"response_id": f"{side}_id", "passed": side, "unknown": f"{side}_unknown"})
+            sides = sides.join(named, on=f"{side}_id", how="left")
+        right = pl.col("chosen") > pl.col("rejected") + pl.col("rejected_unknown")
+        wrong = sides.filter(~right.fill_null(False)).height
+        return [none_of(TESTED_PAIR_CHECKS[0].name, wrong, pairs.height, "pairs contradict the outcomes"),
+                check_foreign_sides(pairs, tables["responses"])]
+
+    return check
+
+
+def label_checker(operator: UnpairedByTests) -> Checker:
+    """Whether single labels say what the outcomes say."""
+
+    def check(tables: Tables) -> list[Check]:
+        labels = tables["unpaired"].select("response_id", "label")
+        told = labels.join(passes(tables["outcomes"], operator.sources), on="response_id", how="left")
+        least = pl.col("passed") / pl.col("tests")
+        most = (pl.col("passed") + pl.col("unknown")) / pl.col("tests")
+        right = pl.when("label").then(least >= operator.good - 1e-9).otherwise(most < operator.bad)
+        wrong = told.filter(~right.fill_null(False)).height
+        return [none_of(TESTED_LABEL_CHECKS[0].name, wrong, labels.height, "labels contradict the outcomes")]
+
+    return check

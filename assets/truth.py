@@ -1,0 +1,72 @@
+"""The stage that knows better: responses on tests that made no label, so that labels and votes can be measured."""
+
+from contextlib import ExitStack
+
+import polars as pl
+
+from assets import tested_views as views
+from assets.dataset import PreferenceDataset
+from assets.stage import Means, Output, Stage, Tables
+from assets.testcases import asked, cases_of, cpu_ms, needed, telling, timeless
+from feedback.testcases.execute import Execute, Runner
+from feedback.testcases.given import Given
+from feedback.testcases.references import References
+from generators.made import Made
+from schemas import EXECUTIONS, OUTCOMES, TEST_CASES, TEST_INPUTS
+from schemas.funnel import summed, told_as
+from schemas.table import Table
+
+
+def truth(dataset: PreferenceDataset, source: References | Given) -> Stage:
+    """The stage that runs responses on inputs that labels never saw, and compares all outputs with what is true."""
+    hidden = source if isinstance(source, Given) else source.hidden
+    judge = needed(dataset.outcomes)
+
+    def make(means: Means, tables: Tables) -> Output:
+        with ExitStack() as held:
+            runner = _sandbox(dataset, held)
+            unseen = _unseen(hidden, tables)
+            ran = _run(dataset, means, tables, unseen.table, runner)
+            inputs = pl.concat([tables["test_inputs"], unseen.table])
+            cases = cases_of(source, dataset, means, {**tables, "test_inputs": inputs}, runner)
+            found = judge(pl.concat([tables["executions"], timeless(ran.table)]), cases.table)
+        told: dict[str, Made] = {"test_inputs": unseen, "executions": ran, "test_cases": cases, "outcomes": found}
+        counts = summed(row for name, made in told.items() for row in told_as(f"true_outcomes, {name}", made.counts))
+        return Output(tables={"true_outcomes": found.table, "true_cases": cases.table}, counts=counts,
+                      spent={"cpu_ms": cpu_ms(ran.table)})
+
+    read = ("programs",) if dataset.programs else ()
+    return Stage(name="true_outcomes", meaning="responses on tests that make no label, to measure the labels by",
+                 writes={"true_outcomes": OUTCOMES, "true_cases": TEST_CASES},
+                 needs=("prompts", *read, *asked(dataset), "test_inputs", "executions"), make=make,
+                 show={"true_outcomes": views.outcomes("true_outcomes"), "true_cases": views.test_cases("true_cases")})
+
+
+def _unseen(hidden: Given | None, tables: Tables) -> Made:
+    """The inputs of the truth alone."""
+    if hidden is None:
+        return Made(_empty(TEST_INPUTS), [])
+    made = hidden.test_inputs(tables["prompts"])
+    return Made(made.table.join(tables["test_inputs"], on="input_id", how="anti"), made.counts)
+
+
+def _run(dataset: PreferenceDataset, means: Means, tables: Tables, inputs: pl.DataFrame,
+         runner: Runner | None) -> Made:
+    """The responses' programs on these inputs."""
+    if not isinstance(dataset.executions, Execute) or inputs.is_empty():
+        return Made(_empty(EXECUTIONS), [])
+    return dataset.executions(tables["programs"], inputs, means.runs, runner, telling(means))
+
+
+def _sandbox(dataset: PreferenceDataset, held: ExitStack) -> Runner | None:
+    """One sandbox for all that the stage runs; None where nothing runs."""
+    operator = dataset.executions
+    if not isinstance(operator, Execute):
+        return None
+    from feedback.testcases.sandbox.runner import Sandbox
+
+    return held.enter_context(Sandbox(limits=operator.limits, isolation=operator.isolation, workers=operator.workers))
+
+
+def _empty(table: Table) -> pl.DataFrame:
+    return pl.DataFrame(pl.from_arrow(table.rows([])))

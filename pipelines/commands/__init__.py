@@ -1,0 +1,1 @@
+"""What the commands of `winnow` do; pipelines/cli.py only declares their arguments."""

@@ -1,0 +1,86 @@
+"""winnow build: runs a dataset's job on the instance that the UI shows, with progress on the terminal."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+import rich.markup
+from rich.console import Console
+from rich.table import Table
+
+from assets.home import Build, Home
+from assets.publishing import REPORT
+from assets.recipe import build_name, build_stages
+from pipelines import catalog
+from pipelines.commands import ready
+
+_LOST = ("dropped", "failed")
+
+
+def run(name: str, build: str | None, console: Console) -> Build:
+    """Build a dataset, or finish a build that was interrupted; gives the build."""
+    dataset = catalog.load(name)
+    ready.check(dataset)
+    place = Home.find().build(dataset.slug, build or build_name(dataset))
+    place.hold()
+    console.print(f"building [bold]{dataset.slug}[/]/{place.name}", highlight=False)
+    from pipelines.commands.execute import execute  # not at the top: Dagster takes seconds, and mistakes are told first
+
+    execute(dataset, place, console)
+    _tell(place, [stage.name for stage in build_stages(dataset)], console)
+    return place
+
+
+def _tell(place: Build, stages: Sequence[str], console: Console) -> None:
+    """What came of it: the funnel, the headline, where to look further."""
+    shown = Table("step", "unit", "in", "out", "dropped or failed", box=None, header_style="dim")
+    for row in _steps(place.funnel(stages), stages):
+        shown.add_row(*row)
+    console.print(shown)
+    told = json.loads((place.path / "audit" / REPORT).read_text())
+    for line in _headline(told["headline"]):
+        console.print(line, highlight=False)
+    if told["judge_accuracy"]:
+        console.print(_judges(told["judge_accuracy"]))
+    console.print(f"card: {place.folder / 'README.md'}", highlight=False, soft_wrap=True)
+    console.print("look at it in the Dagster UI: make ui", highlight=False)
+    console.print(f"dataset: {place.folder}", highlight=False, soft_wrap=True)
+
+
+def _judges(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """What each judge, and their majority, is worth on pairs of which one answer is known to be better."""
+    shown = Table("judge", "aspect", "right", "wrong", "undecided", "accuracy", box=None, header_style="dim")
+    for row in rows:
+        accuracy = "" if row["value"] is None else f"{row['value']} [{row['low']} to {row['high']}]"
+        counts = (f"{row[name]:,}" for name in ("right", "wrong", "undecided"))
+        shown.add_row(row["judge"], row["aspect"], *counts, rich.markup.escape(accuracy))
+    return shown
+
+
+def _steps(funnel: pl.DataFrame, stages: Sequence[str]) -> list[tuple[str, ...]]:
+    """The funnel in the order of the build, a unit a row; reasons that nothing had are left out."""
+    rows: list[tuple[str, ...]] = []
+    for (step, unit), part in sorted(funnel.group_by("step", "unit", maintain_order=True),
+                                     key=lambda group: _rank(str(group[0][0]), stages)):
+        counts = {(row["fate"], row["reason"]): row["count"] for row in part.iter_rows(named=True)}
+        lost = [f"{count:,} {reason}" for (fate, reason), count in counts.items() if count and fate in _LOST]
+        rows.append((str(step), str(unit), f"{counts['in', '']:,}", f"{counts['out', '']:,}", ", ".join(lost)))
+    return rows
+
+
+def _rank(step: str, stages: Sequence[str]) -> int:
+    name = step.split(",")[0]
+    return stages.index(name) if name in stages else len(stages)
+
+
+def _headline(told: Mapping[str, Any]) -> list[str]:
+    evidence = [f"{told['votes']:,} votes of {told['judges']} judges"] if told["votes"] or not told["outcomes"] else []
+    evidence += [f"{told['outcomes']:,} outcomes of {told['test_cases']:,} test cases"] if told["outcomes"] else []
+    lines = [f"{told['kept']:,} of {told['pairs']:,} pairs kept, from {' and '.join(evidence)}"]
+    for name, title in (("krippendorff_nominal", "agreement (Krippendorff's alpha)"),
+                        ("label_accuracy", "label accuracy against the truth"),
+                        ("both_fail", "pairs whose answers both fail"), ("inverted", "pairs that are inverted")):
+        if told[name]["value"] is not None:
+            lines.append(f"{title}: {told[name]['value']} [{told[name]['low']} to {told[name]['high']}]")
+    return lines

@@ -1,0 +1,37 @@
+"""Runs a dataset's job in this process, on the instance that the UI shows. Loading Dagster takes a while."""
+
+import dagster as dg
+from dagster._core.errors import DagsterAssetCheckFailedError, DagsterExecutionInterruptedError
+from rich.console import Console
+
+from assets.dataset import PreferenceDataset
+from assets.graph import assets_of, builds_of, job_of
+from assets.home import Build, Home
+from assets.runs import bury_dead_runs, open_instance, process_tag
+from pipelines.commands.terminal import TerminalWatcher
+from schemas.errors import SchemaError
+
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+def execute(dataset: PreferenceDataset, place: Build, console: Console) -> None:
+    """Make every table of the build; SchemaError where a check that guards the labels fails."""
+    with open_instance(Home.find().dagster) as instance:
+        for buried in bury_dead_runs(instance):
+            console.print(f"run {buried[:8]} was killed earlier: marked as failed, its pool slots are free again")
+        instance.add_dynamic_partitions(builds_of(dataset.slug).name or "", [place.name])
+        _run(dataset, place, instance, console)
+
+
+def _run(dataset: PreferenceDataset, place: Build, instance: dg.DagsterInstance, console: Console) -> None:
+    with TerminalWatcher(console) as watcher:
+        defs = dg.Definitions(assets=assets_of(dataset), jobs=[job_of(dataset)], resources={"watcher": watcher},
+                              executor=dg.in_process_executor)
+        try:
+            defs.resolve_job_def(dataset.slug).execute_in_process(
+                instance=instance, partition_key=place.name, tags=process_tag(), run_config=_QUIET)
+        except DagsterExecutionInterruptedError:
+            raise KeyboardInterrupt from None
+        except DagsterAssetCheckFailedError as error:
+            raise SchemaError(f"{error}\nThe build stops here, because wrong labels could pass. The tables so far are "
+                              f"in {place.path}; `winnow why ROW` walks a row back to its votes.") from None

@@ -1,0 +1,23 @@
+"""winnow export: copies a build's dataset folder and verifies the copy."""
+
+from pathlib import Path
+
+from rich.console import Console
+
+from exports import copy_dataset
+from exports.check import verify
+from exports.manifest import MANIFEST
+from pipelines.commands.places import newest
+from schemas.errors import ConfigError, ExportError
+
+
+def run(dataset: str, to: Path, name: str | None, console: Console) -> None:
+    """Copy the folder of a complete build to `to` and check every file against the manifest."""
+    build = newest(dataset, name)
+    if not (build.folder / MANIFEST).exists():
+        raise ConfigError(f"{build.dataset}/{build.name} is not finished; `winnow build {dataset}` finishes it")
+    copy_dataset(build.folder, to)
+    if problems := verify(to):
+        raise ExportError(f"{to} does not match its manifest: {'; '.join(problems)}")
+    console.print(f'{build.dataset}/{build.name} is in {to}; load it with datasets.load_dataset("{to}")',
+                  highlight=False, soft_wrap=True)
