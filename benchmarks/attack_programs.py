@@ -1,0 +1,334 @@
+"""Programs that try to leave a sandbox, to stay behind, to be called right, or to harm what runs beside them.
+
+Each is a text with $CANARY (a folder anyone may write, with a file `secret` anyone may read), $PORT (a listening port),
+$RUNNER (the process id of the one who runs it) filled in. A program that got what it wanted answers ESCAPED. None knows
+the right answer: whatever is called right is a false pass.
+"""
+# ruff: noqa: E501
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+HEAD = """
+import os, sys, time, signal
+def tried(**ways):
+    done = []
+    for name, way in ways.items():
+        try:
+            way()
+        except BaseException:
+            continue
+        done.append(name)
+    return "ESCAPED by " + ", ".join(done) if done else "no way"
+def system(number, *arguments):
+    import ctypes
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.syscall(ctypes.c_long(number), *[ctypes.c_long(each) for each in arguments]) == -1:
+        raise OSError(ctypes.get_errno(), "refused")
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Attack:
+    """One program; `slow` ones wait, and are run under a short wall."""
+
+    name: str
+    source: str
+    kind: Literal["call", "stdin", "tests"] = "call"
+    tests: str = "assert candidate(12) == $TRUTH"
+    """What runs against it, for kind "tests"."""
+    slow: bool = False
+    statuses: frozenset[str] = field(default=frozenset({"ran", "error", "timeout"}))
+    """How it may end; an attack that shows itself as sandbox_error would escape its label."""
+
+
+def call(name: str, body: str, **options: object) -> Attack:
+    """An attack by a function."""
+    lines = "\n".join(f"    {line}" for line in body.strip().splitlines())
+    return Attack(name, f"{HEAD}\ndef f(x):\n{lines}\n", **options)  # type: ignore[arg-type]
+
+
+STARVING = (
+    call("fork bomb", "while True:\n    try: os.fork()\n    except OSError: return 'stopped'"),
+    call("thread bomb", """
+import threading
+threads = []
+try:
+    for _ in range(100000):
+        threads.append(threading.Thread(target=time.sleep, args=(30,), daemon=True)); threads[-1].start()
+except RuntimeError: pass
+return 'ESCAPED by %d threads' % len(threads) if len(threads) > 1000 else 'stopped'"""),
+    call("thread bomb with small stacks", """
+import threading
+threading.stack_size(32768)
+count = 0
+try:
+    for _ in range(100000):
+        threading.Thread(target=time.sleep, args=(30,), daemon=True).start(); count += 1
+except RuntimeError: pass
+return 'ESCAPED by %d threads' % count if count > 1000 else 'stopped'"""),
+    call("memory bomb", "held = []\nwhile True: held.append(bytearray(1 << 24))"),
+    call("two GiB at once", "return 'ESCAPED' if len(bytearray(2 << 30)) else 0"),
+    call("memory bomb in children", "for _ in range(8):\n    if os.fork() == 0: held = bytearray(900 << 20); time.sleep(30)"),
+    call("disk fill", "with open('/tmp/fill', 'wb') as file:\n    while True: file.write(b'x' * (1 << 20))"),
+    call("disk fill in the canary", "with open('$CANARY/fill', 'wb') as file: file.write(b'x' * (1 << 20))"),
+    call("inode fill", "for at in range(10**6): open(f'$CANARY/{at}', 'w').close()"),
+    call("memfd fill", "at = os.memfd_create('m')\nos.ftruncate(at, 1 << 34)\nreturn 'ESCAPED'"),
+    call("infinite loop", "while True: pass", statuses=frozenset({"timeout"})),
+    call("loop that stops its timer", "signal.setitimer(signal.ITIMER_PROF, 0)\nwhile True: pass",
+         statuses=frozenset({"timeout"})),
+    call("loop that ignores all signals", """
+for each in range(1, 65):
+    try: signal.signal(each, signal.SIG_IGN)
+    except (OSError, ValueError): pass
+signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))
+while True: pass""", statuses=frozenset({"timeout"})),
+    call("CPU burn in children", "for _ in range(8):\n    if os.fork() == 0:\n        while True: pass"),
+    call("sleep", "time.sleep(3600)", slow=True, statuses=frozenset({"timeout"})),
+    Attack("infinite output", "while True: print('y' * 1000)", "stdin", statuses=frozenset({"error"})),
+    Attack("a sparse output", "import os\nos.pwrite(1, b'x', 1 << 40)", "stdin", statuses=frozenset({"error"})),
+    call("deep recursion", "import sys\nsys.setrecursionlimit(10**9)\ndef g(): return [g()]\nreturn g()"),
+    call("deep recursion in C", "import sys\nsys.setrecursionlimit(10**9)\nv = []\nfor _ in range(10**6): v = [v]\n"
+         "return repr(v)[:5]"),
+    call("a huge integer as text", "sys.set_int_max_str_digits(0)\nreturn str(7 ** 10**8)",
+         statuses=frozenset({"timeout", "error"})),
+)
+
+LEAVING = (
+    call("sockets", """
+import socket
+def to(): socket.create_connection(('127.0.0.1', $PORT), 2).send(b'hello')
+def listen(): socket.socket().listen()
+def datagram(): socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x', ('127.0.0.1', $PORT))
+def local(): socket.socket(socket.AF_UNIX).connect('$CANARY/socket')
+def raw(): socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+return tried(to=to, listen=listen, datagram=datagram, local=local, raw=raw)"""),
+    call("a datagram through a pair", """
+import socket
+def pair(): socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)[0].sendto(b'x', '$CANARY/socket')
+def stream(): socket.socketpair()[0].sendto(b'x', '$CANARY/socket')
+return tried(pair=pair, stream=stream)"""),
+    call("read what others wrote", """
+import pathlib
+home = pathlib.Path('/root')
+return tried(secret=lambda: open('$CANARY/secret').read(), passwd=lambda: open('/etc/passwd').read(),
+    shadow=lambda: open('/etc/shadow').read(), folder=lambda: os.listdir('$CANARY'), root=lambda: os.listdir('/'),
+    home=lambda: os.listdir(home), keys=lambda: os.listdir(home / '.ssh'), tmp=lambda: os.listdir('/var/tmp'))"""),
+    call("read processes", """
+parent = os.getppid()
+return tried(own=lambda: open('/proc/self/environ').read(), parents=lambda: open(f'/proc/{parent}/environ').read(),
+    runners=lambda: open('/proc/$RUNNER/environ').read(), line=lambda: open('/proc/$RUNNER/cmdline').read(),
+    maps=lambda: open(f'/proc/{parent}/maps').read(), memory=lambda: open(f'/proc/{parent}/mem', 'rb'),
+    own_memory=lambda: open('/proc/self/mem', 'r+b'), all=lambda: os.listdir('/proc'))"""),
+    call("the environment", "return 'ESCAPED: %s' % os.environ if len(os.environ) > 3 else dict(os.environ)"),
+    call("write outside", """
+def write(path): open(path, 'w').write('x')
+return tried(new=lambda: write('$CANARY/new'), secret=lambda: write('$CANARY/secret'), tmp=lambda: write('/var/tmp/winnow-x'),
+    shm=lambda: write('/dev/shm/winnow-x'), folder=lambda: os.mkdir('$CANARY/folder'), remove=lambda: os.remove('$CANARY/secret'),
+    rename=lambda: os.rename('$CANARY/secret', '$CANARY/moved'), link=lambda: os.link('$CANARY/secret', '$CANARY/link'),
+    fifo=lambda: os.mkfifo('$CANARY/fifo'), cut=lambda: os.truncate('$CANARY/secret', 0))"""),
+    call("change attributes", """
+return tried(mode=lambda: os.chmod('$CANARY/secret', 0), times=lambda: os.utime('$CANARY/secret', (1, 1)),
+    owner=lambda: os.chown('$CANARY/secret', os.getuid(), -1), named=lambda: os.setxattr('$CANARY/secret', 'user.x', b'1'),
+    folder=lambda: os.chmod('$CANARY', 0o700))"""),
+    call("symbolic links", """
+def through(): os.symlink('/', '$CANARY/link'); os.listdir('$CANARY/link')
+def seen_by(process): return open('/'.join(('/proc', process, 'root', 'etc', 'passwd'))).read()
+return tried(link=through, root=lambda: seen_by('1'), own=lambda: seen_by('self'),
+    up=lambda: open('/usr/lib/../../etc/passwd').read(), cwd=lambda: open('/proc/self/cwd/etc/passwd').read())"""),
+    call("the library's descriptor", """
+up = '/'.join(['..'] * 12)
+return tried(up=lambda: os.open(up + '/etc/passwd', os.O_RDONLY, dir_fd=5), secret=lambda: open('/proc/self/fd/5/' + up + '$CANARY/secret').read(),
+    write=lambda: os.open('winnow.py', os.O_WRONLY | os.O_CREAT, dir_fd=5),
+    over=lambda: os.open('os.py', os.O_WRONLY, dir_fd=5), commands=lambda: os.read(3, 1), replies=lambda: os.write(4, b'x'))"""),
+    call("signals", """
+kills = {f'kill_{pid}': (lambda pid=pid: os.kill(pid, signal.SIGUSR1)) for pid in ($RUNNER, os.getppid(), 1, -1)}
+return tried(group=lambda: os.killpg(os.getpgid(os.getppid()), signal.SIGUSR1), handle=lambda: signal.pidfd_send_signal(
+    os.pidfd_open(os.getppid()), signal.SIGUSR1), **{name.replace('-', '_'): way for name, way in kills.items()})"""),
+    call("a signal by way of a pipe", """
+import fcntl
+def own():
+    one, other = os.pipe()
+    fcntl.fcntl(one, fcntl.F_SETOWN, $RUNNER)
+    fcntl.fcntl(one, 10, signal.SIGUSR1)
+    fcntl.fcntl(one, fcntl.F_SETFL, os.O_ASYNC)
+    os.write(other, b'x')
+return tried(own=own)"""),
+    call("limits and priorities of others", """
+import resource
+parent = os.getppid()
+return tried(limit=lambda: resource.prlimit(parent, resource.RLIMIT_CPU, (0, 0)), read=lambda: resource.prlimit($RUNNER, resource.RLIMIT_AS),
+    raise_=lambda: resource.setrlimit(resource.RLIMIT_AS, (-1, -1)), cpu=lambda: resource.setrlimit(resource.RLIMIT_CPU, (600, 600)),
+    nice=lambda: os.setpriority(os.PRIO_PROCESS, parent, 19), cores=lambda: os.sched_setaffinity(parent, {0}))"""),
+    call("other programs", """
+import subprocess, posix
+return tried(system=lambda: posix.system('true') and 1 / 0, run=lambda: subprocess.run(['/bin/true']), exec=lambda: os.execv('/bin/true', ['true']),
+    spawn=lambda: os.posix_spawn('/bin/true', ['true'], {}), open=lambda: os.popen('id').read()[0],
+    pool=lambda: __import__('multiprocessing').Pool(1))"""),
+    call("double-fork daemon", "if os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0: time.sleep(600)\n    os._exit(0)\nreturn 'ESCAPED'"),
+    call("a child that holds the output", "if os.fork() == 0:\n    time.sleep(600)\nreturn 'ESCAPED'"),
+    call("fork by ctypes", "import ctypes\nif ctypes.CDLL(None).fork() == 0: time.sleep(600)\nreturn 12"),
+    call("become root", "return tried(user=lambda: os.setuid(0), group=lambda: os.setgroups([0]), chroot=lambda: os.chroot('/tmp'))"),
+)
+
+# ptrace, unshare, mount, setns, io_uring_setup, bpf, perf_event_open, userfaultfd, keyctl, add_key, memfd_create,
+# process_vm_readv, shmget, msgget, semget, personality, pidfd_getfd, move_pages, kexec_load, open_by_handle_at, clone(new)
+DENIED = (101, 272, 165, 308, 425, 321, 298, 323, 250, 248, 319, 310, 29, 68, 64, 135, 438, 279, 246, 304)
+
+KERNEL = (
+    call("system calls that rule others", "return tried(**{f'call_{n}': (lambda n=n: system(n, 0, 0, 0, 0, 0)) for n in "
+         f"{DENIED}}})"),
+    call("every system call there is", """
+import ctypes
+libc = ctypes.CDLL(None, use_errno=True)
+known = {$ALLOWED, 335, 336}   # uprobes: the kernel lets them pass every filter, and they do nothing here
+found = []
+for number in range(600):
+    if number not in known:
+        ctypes.set_errno(0)
+        result = libc.syscall(ctypes.c_long(number), *[ctypes.c_long(-1)] * 6)
+        if result != -1 or ctypes.get_errno() not in (1, 38): found.append(number)
+return f'ESCAPED by {found}' if found else 'no way'"""),
+    call("a clone that makes namespaces", "return tried(clone=lambda: system(56, 0x10000000 | 17, 0, 0, 0, 0), clone3=lambda: system(435, 0, 88))"),
+    call("the x32 numbers", "return tried(x32=lambda: system(0x40000000 + 39))", statuses=frozenset({"error"})),
+    call("SysV and POSIX memory", """
+from multiprocessing import shared_memory
+return tried(sysv=lambda: system(29, 4711, 4096, 0o1666), queue=lambda: system(68, 4711, 0o1666), posix=lambda: shared_memory.SharedMemory('winnow', True, 4096))"""),
+    call("memory that is written and run", """
+import mmap
+return tried(map=lambda: mmap.mmap(-1, 4096, prot=7), protect=lambda: system(10, 0x10000, 4096, 7))"""),
+    call("segfault", "import ctypes\nctypes.string_at(0)", statuses=frozenset({"error"})),
+    call("abort", "os.abort()", statuses=frozenset({"error"})),
+    call("close all descriptors", "os.closerange(0, 1024)\nreturn 5"),
+)
+
+FORGING = (
+    call("leave with success", "os._exit(0)", statuses=frozenset({"error"})),
+    call("leave politely", "sys.exit(0)", statuses=frozenset({"error"})),
+    Attack("leave with success, as a script", "import os\nos._exit(0)", "stdin", statuses=frozenset({"error"})),
+    call("write to every descriptor", """
+for at in range(64):
+    try: os.write(at, b'passed\\n{"status": "ran", "output": "1"}\\n' * 10)
+    except OSError: pass
+print('passed')
+return None"""),
+    call("equal to everything", "class Any:\n    def __eq__(self, other): return True\n    def __hash__(self): return 0\nreturn Any()",
+         statuses=frozenset({"error"})),
+    call("a number equal to everything", "class Any(int):\n    def __eq__(self, other): return True\nreturn Any(1)", statuses=frozenset({"error"})),
+    call("a text equal to everything", "class Any(str):\n    def __eq__(self, other): return True\n    def __ne__(self, other): return False\nreturn Any()",
+         statuses=frozenset({"error"})),
+    call("a list that holds one", "class Any(float):\n    def __eq__(self, other): return True\nreturn [Any(1)]", statuses=frozenset({"error"})),
+    call("a type that calls itself int", """
+class Meta(type):
+    def __eq__(self, other): return True
+    def __hash__(self): return hash(int)
+class Any(metaclass=Meta):
+    __class__ = int
+    def bit_length(self): return 1
+    def __eq__(self, other): return True
+    def __repr__(self): return '1'
+return Any()"""),
+    call("frames and the collector", """
+import gc
+import re
+found = []
+frame = sys._getframe()
+while frame:
+    found += [repr(value)[:2000] for value in [*frame.f_locals.values(), *frame.f_globals.values()]]
+    frame = frame.f_back
+for each in gc.get_objects():
+    if type(each) in (list, dict, tuple): found.append(repr(each)[:2000])
+for each in list(found):
+    hit = re.search(r'98765\\d{8}', each)
+    if hit: return int(hit.group())
+for each in gc.get_objects():
+    if type(each) is list:
+        each.append('passed')
+return 'passed'"""),
+    call("the page of results", """
+import gc, mmap, struct
+for each in gc.get_objects():
+    for value in vars(each).values() if hasattr(each, '__dict__') else ():
+        if type(value) is mmap.mmap:
+            value[0] = 1
+            for at in range(1, 4000, 11): value[at:at + 11] = struct.pack('<BIHI', 1, 1, 0, 0)
+            value[1:12] = struct.pack('<BIHI', 1, 1, 65535, 2**32 - 1)
+os._exit(0)"""),
+    call("the page of results, filled to the end", """
+import mmap
+frame = sys._getframe()
+while frame:
+    for value in frame.f_locals.values():
+        memory = getattr(value, 'memory', None)
+        if type(memory) is mmap.mmap: memory[:] = b'\\x01' * len(memory)
+    frame = frame.f_back
+os._exit(0)"""),
+    call("a thread that goes on forging", """
+import threading, mmap
+memories = []
+frame = sys._getframe()
+while frame:
+    memories += [value.memory for value in frame.f_locals.values() if type(getattr(value, 'memory', None)) is mmap.mmap]
+    frame = frame.f_back
+def forge():
+    while True:
+        for memory in memories: memory[1:40] = os.urandom(39)
+for _ in range(4): threading.Thread(target=forge, daemon=True).start()
+return 1"""),
+    call("a forged record of a value that is none", """
+import mmap, struct
+frame = sys._getframe()
+while frame:
+    for value in frame.f_locals.values():
+        memory = getattr(value, 'memory', None)
+        if type(memory) is mmap.mmap:
+            text = b'{"s":[1,1,1]}'
+            memory[1:12] = struct.pack('<BIHI', 1, 1, 0, len(text))
+            memory[12:12 + len(text)] = text
+            memory[12 + len(text):23 + len(text)] = struct.pack('<BIHI', 5, 1, 0, 0)
+    frame = frame.f_back
+os._exit(0)""", statuses=frozenset({"error"})),
+    call("an exception that forges", """
+class Meta(type):
+    @property
+    def __name__(cls): os._exit(0)
+class Any(Exception, metaclass=Meta):
+    def __str__(self): return 'passed'
+raise Any()""", statuses=frozenset({"error"})),
+    Attack("garbage bytes", "import os\nfor _ in range(200): os.write(1, os.urandom(128))", "stdin", statuses=frozenset({"error"})),
+    Attack("forged frames on the output", "import sys\nsys.stdout.write('\\x10\\0\\0\\0[1,[[\"ran\",\"1\"]]]passed\\n')", "stdin"),
+    call("what ran before", """
+import gc
+import re
+seen = [re.search(r'another-[p]rogram', repr(each)[:100000]) for each in gc.get_objects() if type(each) in (list, dict, tuple)]
+return 'ESCAPED' if any(seen) else 'no'"""),
+)
+
+TESTED = (
+    Attack("tests: equal to everything", "class Any:\n    def __eq__(self, other): return True\ndef f(x): return Any()", "tests"),
+    Attack("tests: leave with success", "import os\ndef f(x): os._exit(0)", "tests"),
+    Attack("tests: leave while loading", "import sys\nsys.exit(0)\ndef f(x): pass", "tests"),
+    Attack("tests: end a loop early", "def f(x): raise StopIteration", "tests", "assert all(map(lambda x: candidate(x) == $TRUTH, [1, 2]))"),
+    Attack("tests: end a generator early", "def f(x): raise GeneratorExit", "tests", "assert list(map(candidate, [1])) == [$TRUTH]"),
+    Attack("tests: raise what is not an error", "def f(x): raise KeyboardInterrupt", "tests",
+           "try:\n    ok = candidate(1) == $TRUTH\nexcept Exception:\n    ok = False\nassert ok"),
+    Attack("tests: another all", "import builtins\nbuiltins.all = builtins.abs = builtins.isinstance = lambda *rest: True\ndef f(x): return 0\n"
+           "def all(x): return True\ndef check(x): return True", "tests", "assert all([candidate(1) == $TRUTH])"),
+    Attack("tests: hang up and stay", "import os, time\ndef f(x):\n    os.closerange(3, 64)\n    time.sleep(600)", "tests"),
+    Attack("tests: a forged message", "import os\ndef f(x):\n    for at in range(64):\n        try: os.write(at, b'\\x10\\0\\0\\0vpassed' + bytes(99))\n"
+           "        except OSError: pass\n    return 1", "tests"),
+    Attack("tests: a message without end", "import os\ndef f(x):\n    for at in range(3, 64):\n        try: os.write(at, b'\\xff\\xff\\xff\\xff' + bytes(99))\n"
+           "        except OSError: pass\n    return 1", "tests"),
+    Attack("tests: frames of the tests", """
+import gc, re, sys
+def f(x):
+    frame, found = sys._getframe(), []
+    while frame:
+        found += [repr(value)[:2000] for value in [*frame.f_locals.values(), *frame.f_globals.values()]]
+        frame = frame.f_back
+    found += [repr(each)[:2000] for each in gc.get_objects() if type(each) in (list, dict, tuple)]
+    hits = [hit for each in found if (hit := re.search(r'98765\\d{8}', each))]
+    return int(hits[0].group()) if hits else 1""", "tests"),
+)
+
+ATTACKS = (*STARVING, *LEAVING, *KERNEL, *FORGING, *TESTED)
