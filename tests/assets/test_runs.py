@@ -1,0 +1,34 @@
+"""The Dagster instance of a home."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from assets.runs import open_instance
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+OPENER = """
+import sys, time
+from pathlib import Path
+from assets.runs import open_instance
+print("ready", flush=True)
+folder, go = map(Path, sys.argv[1:])
+while not go.exists():
+    time.sleep(0.001)
+with open_instance(folder) as instance:
+    print(len(instance.get_runs()), flush=True)
+"""
+
+
+def test_processes_that_open_a_new_instance_at_the_same_moment_all_get_a_sound_one(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", OPENER, str(tmp_path / "dagster"), str(tmp_path / "go")]
+    openers = [subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+               for _ in range(3)]
+    for opener in openers:
+        assert opener.stdout is not None
+        assert opener.stdout.readline() == "ready\n"
+    (tmp_path / "go").touch()
+    told = [opener.communicate(timeout=300) for opener in openers]
+    assert [opener.returncode for opener in openers] == [0, 0, 0], told
+    with open_instance(tmp_path / "dagster") as late:
+        assert late.get_runs() == []

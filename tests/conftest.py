@@ -1,0 +1,25 @@
+"""What every test may ask for: the real data sets, where this machine has them."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+ROOT = Path(__file__).parent.parent
+
+# No deadline: a shared machine stalls now and then. Derandomised: a law that fails must fail again on the next run.
+settings.register_profile("winnow", max_examples=60, deadline=None, derandomize=True, database=None)
+settings.load_profile("winnow")
+
+# Read when numpy is first imported, by a test: its products are small here, and threads only wait for each other.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data sets: WINNOW_SHARED_DATA, else ../shared/data beside the checkout; skips without it."""
+    folder = Path(os.environ.get("WINNOW_SHARED_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no real data at {folder}; set WINNOW_SHARED_DATA to the folder that holds it")
+    return folder

@@ -1,0 +1,134 @@
+"""VOTE: outputs of programs become expected outputs, by hand-counted tables and by laws."""
+
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from feedback.testcases.sandbox.codec import decode, encode
+from feedback.testcases.vote import agreed, agreement, vote_outputs
+from schemas import TEST_CASES
+from schemas.errors import ConfigError, SchemaError
+from tests.testcases.tables import cases, fates, runs, the_input
+
+FAILED = ("ERROR", "TIMEOUT", "SANDBOX_ERROR", "FLAKY")
+
+
+def matrix(*columns: list[Any], kind: str = "call") -> pl.DataFrame:
+    """Executions of as many responses as a column is long; a column is an input."""
+    return runs({f"p/{row:02}": values for row, values in enumerate(zip(*columns, strict=True))}, kind)
+
+
+def expected(table: pl.DataFrame) -> dict[str, tuple[Any, int, float]]:
+    return {row["input_id"]: (decode(row["expected"]), row["voters"], row["share"])
+            for row in table.iter_rows(named=True)}
+
+
+def test_the_most_common_output_of_each_input_is_expected() -> None:
+    made = vote_outputs(min_voters=2)(matrix([1, 1, 2, 1, 3], ["a", "b", "b", "b", "b"]))
+    assert expected(made.table) == {the_input("p", 0): (1, 5, 0.6), the_input("p", 1): ("b", 5, 0.8)}
+    assert set(made.table["source"]) == {"vote"}
+
+
+@pytest.mark.parametrize("failure", FAILED)
+def test_a_run_that_failed_does_not_vote(failure: str) -> None:
+    made = vote_outputs(min_voters=2)(matrix([1, 1, 2, failure, failure, failure]))
+    assert expected(made.table) == {the_input("p", 0): (1, 3, 2 / 3)}
+
+
+def test_inputs_without_enough_voters_ties_and_small_shares_are_no_cases() -> None:
+    votes = matrix([1, 1, "ERROR", "ERROR", "ERROR", "ERROR"], [1, 1, 2, 2, 3, "ERROR"], [1, 1, 2, 3, 4, 5],
+                   [1, 1, 1, 2, 3, 4])
+    made = vote_outputs(min_voters=3, share=0.5)(votes)
+    assert list(expected(made.table)) == [the_input("p", 3)]
+    assert fates(made.counts, "inputs") == {"in": 4, "out": 1, "below share": 1, "tie": 1, "too few voters": 1}
+
+
+def test_a_share_that_is_reached_exactly_is_enough() -> None:
+    assert vote_outputs(min_voters=1, share=0.5)(matrix([1, 1, 2, 3])).table.height == 1
+
+
+def test_numbers_that_python_calls_equal_vote_together_and_the_commonest_form_is_expected() -> None:
+    made = vote_outputs(min_voters=2)(matrix([1, 1.0, 1.0, True, 2, 2]))
+    assert expected(made.table) == {the_input("p", 0): (1.0, 6, 4 / 6)}
+    assert made.table["expected"].to_list() == [encode(1.0)]
+
+
+def test_sets_vote_by_what_they_hold_and_lists_by_their_order() -> None:
+    made = vote_outputs(min_voters=2)(matrix([{1, 2}, {2, 1}, {3}], [[1, 2], [2, 1], [2, 1]]))
+    assert expected(made.table) == {the_input("p", 0): ({1, 2}, 3, 2 / 3), the_input("p", 1): ([2, 1], 3, 2 / 3)}
+
+
+def test_printed_texts_vote_without_trailing_space_and_empty_ones_do_not_vote() -> None:
+    made = vote_outputs(min_voters=2)(matrix(["1\n", "1 \n\n", "2", " \n", ""], kind="stdin"))
+    assert made.table.select("voters", "share").row(0) == (3, 2 / 3)
+
+
+def test_stated_answers_vote_by_their_value() -> None:
+    made = vote_outputs(min_voters=2, share=0.5)(matrix(["0.5", "1/2", "7"], kind="answer"))
+    assert made.table.select("voters", "share").row(0) == (3, 2 / 3)
+
+
+def test_a_response_that_was_run_in_two_environments_is_refused() -> None:
+    once = matrix([1, 1, 1])
+    with pytest.raises(SchemaError, match="several environments"):
+        vote_outputs()(once.vstack(once.with_columns(environment=pl.lit("other"))))
+
+
+def test_nonsense_is_refused() -> None:
+    with pytest.raises(ConfigError):
+        vote_outputs(min_voters=0)
+    with pytest.raises(ConfigError):
+        vote_outputs(share=1.5)
+
+
+def test_agreement_is_told_where_two_sources_know_an_input() -> None:
+    table = pl.concat([cases({"p": [1, 2, 3]}, "vote"), cases({"p": [1.0, 5]}, "model")])
+    told = agreement(table)
+    by = {(row["input_id"], row["source"]): row["agreement"] for row in told.iter_rows(named=True)}
+    assert by == {(the_input("p", 0), "vote"): True, (the_input("p", 0), "model"): True,
+                  (the_input("p", 1), "vote"): False, (the_input("p", 1), "model"): False,
+                  (the_input("p", 2), "vote"): None}
+    TEST_CASES.conform(told.to_arrow())
+
+
+def test_only_votes_that_the_model_agrees_with_are_kept() -> None:
+    made = agreed(pl.concat([cases({"p": [1, 2, 3]}, "vote"), cases({"p": [1, 5]}, "model")]))
+    assert made.table.select("input_id", "source").rows() == [(the_input("p", 0), "vote")]
+    assert fates(made.counts, "cases") == {"in": 3, "out": 1, "no other source": 1, "sources differ": 1}
+
+
+votes = st.lists(st.sampled_from([1, 2, 3, "ERROR", "SANDBOX_ERROR", "FLAKY"]), min_size=1, max_size=12)
+
+
+@given(votes, st.randoms(use_true_random=False), st.integers(1, 4))
+def test_the_order_of_rows_changes_no_vote(column: list[Any], random: Any, least: int) -> None:
+    table = matrix(column)
+    turned = table.sample(fraction=1.0, shuffle=True, seed=random.randrange(1000))
+    assert vote_outputs(least)(turned).table.equals(vote_outputs(least)(table).table)
+
+
+@given(votes, st.floats(0, 1), st.floats(0, 1))
+def test_a_higher_share_keeps_no_more_cases(column: list[Any], one: float, other: float) -> None:
+    low, high = sorted((one, other))
+    kept = {share: set(vote_outputs(1, share)(matrix(column)).table["test_id"]) for share in (low, high)}
+    assert kept[high] <= kept[low]
+
+
+@given(votes, st.integers(1, 6))
+def test_every_input_is_a_case_or_has_a_reason_and_shares_are_counted_right(column: list[Any], least: int) -> None:
+    made = vote_outputs(least)(matrix(column))
+    valid = [value for value in column if value not in FAILED]
+    assert sum(row.count for row in made.counts if row.fate in ("out", "dropped")) == 1
+    for value, voters, share in expected(made.table).values():
+        assert (voters, share) == (len(valid), valid.count(value) / len(valid))
+        assert all(valid.count(value) > valid.count(other) for other in set(valid) - {value})
+
+
+@given(votes, votes)
+def test_another_prompt_changes_no_case_of_this_one(column: list[Any], other: list[Any]) -> None:
+    alone = matrix(column)
+    both = alone.vstack(runs({f"q/{row}": [value] for row, value in enumerate(other)}))
+    assert vote_outputs(2)(both).table.filter(pl.col("prompt_id") == "p").equals(vote_outputs(2)(alone).table)
