@@ -1,9 +1,11 @@
 """What rows are: one file a table. Imports the standard library and pyarrow only, so that trainers can read it."""
 
+from schemas.chat_messages import CHAT_MESSAGES
 from schemas.completions import COMPLETIONS
 from schemas.criteria import CRITERIA
 from schemas.critiques import CRITIQUES
 from schemas.executions import EXECUTIONS
+from schemas.feedback_events import FEEDBACK_EVENTS, SIGNALS
 from schemas.funnel import FUNNEL
 from schemas.judgments import JUDGMENTS
 from schemas.measurements import MEASUREMENTS
@@ -21,13 +23,14 @@ TABLES = {
     table.name: table
     for table in (
         PROMPTS, CRITERIA, COMPLETIONS, RESPONSES, CRITIQUES, MEASUREMENTS, JUDGMENTS, RANKINGS, PROGRAMS, TEST_INPUTS,
-        EXECUTIONS, TEST_CASES, OUTCOMES, STEPS, PREFERENCES, UNPAIRED, LISTS, DROPPED, FUNNEL,
+        EXECUTIONS, TEST_CASES, OUTCOMES, STEPS, CHAT_MESSAGES, SIGNALS, FEEDBACK_EVENTS, PREFERENCES, UNPAIRED, LISTS,
+        DROPPED, FUNNEL,
     )
 }
 """Every table by its name."""
 
 __all__ = [
-    "COMPLETIONS", "CRITERIA", "CRITIQUES", "DROPPED", "EXECUTIONS", "FUNNEL", "JUDGMENTS", "LISTS", "MEASUREMENTS",
-    "OUTCOMES", "PREFERENCES", "PROGRAMS", "PROMPTS", "RANKINGS", "RESPONSES", "STEPS", "TABLES", "TEST_CASES",
-    "TEST_INPUTS", "UNPAIRED",
+    "CHAT_MESSAGES", "COMPLETIONS", "CRITERIA", "CRITIQUES", "DROPPED", "EXECUTIONS", "FEEDBACK_EVENTS", "FUNNEL",
+    "JUDGMENTS", "LISTS", "MEASUREMENTS", "OUTCOMES", "PREFERENCES", "PROGRAMS", "PROMPTS", "RANKINGS", "RESPONSES",
+    "SIGNALS", "STEPS", "TABLES", "TEST_CASES", "TEST_INPUTS", "UNPAIRED",
 ]
