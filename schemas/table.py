@@ -16,6 +16,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from schemas.errors import SchemaError
+from schemas.no_pandas import spare_pandas
+
+spare_pandas()
+
 
 _NAME = b"winnow.table"
 _VERSION = b"winnow.version"
