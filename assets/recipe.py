@@ -57,7 +57,7 @@ def _tested(dataset: PreferenceDataset) -> list[Stage]:
     stages = [testcases.programs(dataset.programs)] if dataset.programs else []
     if dataset.writers:
         stages.append(testcases.test_completions(dataset))
-    stages += [testcases.test_inputs(dataset), testcases.executions(dataset.executions), testcases.test_cases(dataset),
+    stages += [testcases.test_inputs(dataset), testcases.executions(dataset), testcases.test_cases(dataset),
                testcases.outcomes(dataset)]
     if isinstance(dataset.truth, References | Given):
         stages.append(truth(dataset, dataset.truth))

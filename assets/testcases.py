@@ -16,11 +16,12 @@ from assets.misuse import source_of
 from assets.stage import Means, Output, Stage, Tables
 from assets.views import replies
 from feedback.testcases.answers import Answers
-from feedback.testcases.execute import Execute, Runner
+from feedback.testcases.execute import Runner
 from feedback.testcases.generate import Generate
 from feedback.testcases.given import Given, merged_inputs
 from feedback.testcases.programs import Programs
 from feedback.testcases.references import References
+from feedback.testcases.runners import opened
 from feedback.testcases.vote import Vote, agreement
 from generators.made import Made
 from generators.progress import Pace, Progress
@@ -78,15 +79,19 @@ def test_inputs(dataset: PreferenceDataset) -> Stage:
                  checks=checks.INPUT_CHECKS, check=checks.check_inputs)
 
 
-def executions(operator: Execute | Answers) -> Stage:
+def executions(dataset: PreferenceDataset) -> Stage:
     """The stage that runs every program on every input of its prompt, or reads the answers that are stated.
 
     What was run before is not run again. CPU times go to run.json: they are measurements, and no two builds agree.
     """
+    operator = dataset.executions
+
     def make(means: Means, tables: Tables) -> Output:
         if isinstance(operator, Answers):
             return Output.of("executions", operator(tables["responses"]))
-        made = operator(tables["programs"], tables["test_inputs"], means.runs, progress=telling(means))
+        running = needed(operator)
+        with opened(needed(dataset.programs).language, running) as runner:
+            made = running(tables["programs"], tables["test_inputs"], means.runs, runner, telling(means))
         return Output(tables={"executions": timeless(made.table)}, counts=made.counts,
                       spent={"cpu_ms": cpu_ms(made.table)})
 

@@ -11,6 +11,7 @@ from assets.testcases import asked, cases_of, cpu_ms, needed, telling, timeless
 from feedback.testcases.execute import Execute, Runner
 from feedback.testcases.given import Given
 from feedback.testcases.references import References
+from feedback.testcases.runners import opened
 from generators.made import Made
 from schemas import EXECUTIONS, OUTCOMES, TEST_CASES, TEST_INPUTS
 from schemas.funnel import summed, told_as
@@ -59,13 +60,11 @@ def _run(dataset: PreferenceDataset, means: Means, tables: Tables, inputs: pl.Da
 
 
 def _sandbox(dataset: PreferenceDataset, held: ExitStack) -> Runner | None:
-    """One sandbox for all that the stage runs; None where nothing runs."""
+    """One runner for all that the stage runs; None where nothing runs."""
     operator = dataset.executions
     if not isinstance(operator, Execute):
         return None
-    from feedback.testcases.sandbox.runner import Sandbox
-
-    return held.enter_context(Sandbox(limits=operator.limits, isolation=operator.isolation, workers=operator.workers))
+    return held.enter_context(opened(needed(dataset.programs).language, operator))
 
 
 def _empty(table: Table) -> pl.DataFrame:

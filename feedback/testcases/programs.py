@@ -26,6 +26,7 @@ FENCES = {
 _FENCE = re.compile(r"^[ \t]*```[ \t]*([\w+#-]*)[^\n]*\n(.*?)(?:^[ \t]*```[ \t]*$|\Z)", re.DOTALL | re.MULTILINE)
 _LOOKS_LIKE_CODE = re.compile(r"^(?:(?:async )?def \w+ ?\(|class \w+|import \w|from \w[\w.]* import |#include)",
                               re.MULTILINE)
+_MODULE = re.compile(r"^[ \t]*module \w+", re.MULTILINE)
 _DEF = re.compile(r"^(?:async )?def (\w+)", re.MULTILINE)
 _DEFINES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign)
 _TURN = re.compile(r"^[^\s#)\]}]", re.MULTILINE)
@@ -57,7 +58,8 @@ class Programs:
         if fences:
             return self._of_fences(fences, prompt, entry), "fence"
         if self.language != "python":
-            return (text, "bare") if _LOOKS_LIKE_CODE.search(text) else None
+            bare = _MODULE if self.language == "verilog" else _LOOKS_LIKE_CODE
+            return (text, "bare") if bare.search(text) else None
         begun = _begun(prompt, entry)
         if begun and not _DEF.search(text.split("\n", 1)[0]):
             return _completed(begun, text, entry), "completion"

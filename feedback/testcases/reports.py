@@ -24,7 +24,7 @@ CRITIC = "execution"
 GOOD, BAD = "<|good|>", "<|bad|>"
 """The reward tokens."""
 
-_LINE = re.compile(r"\((?:<program>, )?line (\d+)\)\s*$")
+_LINE = re.compile(r"\((?:<program>, )?line (\d+)\)\s*$|^compile_error: program\.\w+:(\d+):")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +114,10 @@ def rendered(failure: Failure, most: int = 500) -> str:
 
 
 def offending(source: str, reason: str) -> str | None:
-    """The line of the program that a reason names at its end, as in "(line 3)"; None where it names none."""
+    """The line of the program that a reason names, as in "(line 3)" at its end; None where it names none."""
     named = _LINE.search(reason)
-    lines = source.splitlines()
-    return lines[int(named[1]) - 1].strip() or None if named and 0 < int(named[1]) <= len(lines) else None
+    lines, number = source.splitlines(), int(named[1] or named[2]) if named else 0
+    return lines[number - 1].strip() or None if 0 < number <= len(lines) else None
 
 
 def training_text(task: str, answer: str, critique: str) -> str:

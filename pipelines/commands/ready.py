@@ -5,7 +5,7 @@ from typing import Any
 from assets.dataset import PreferenceDataset
 from assets.recipe import check_engines
 from feedback.testcases.execute import Execute
-from feedback.testcases.sandbox.isolation import chosen, prefix_of
+from feedback.testcases.runners import check_runner
 from generators.budget import Purse, worst_case
 from generators.engines import Budget, Engine, load_budget
 from generators.sample import Sample
@@ -31,8 +31,8 @@ def check(dataset: PreferenceDataset) -> dict[str, Engine]:
 
 def _check_sandbox(dataset: PreferenceDataset) -> None:
     """Say before anything is paid that answers could not be run here."""
-    if isinstance(dataset.executions, Execute):
-        prefix_of(chosen(dataset.executions.isolation, command=False), ())
+    if isinstance(dataset.executions, Execute) and dataset.programs is not None:
+        check_runner(dataset.programs.language, dataset.executions)
 
 
 def budget_of(dataset: PreferenceDataset) -> Budget | None:

@@ -1,0 +1,93 @@
+"""Designs in Verilog: compiled with a testbench by Icarus Verilog and simulated, both confined.
+
+VeriPrefer ("Insights from Verification", Wang et al. 2025) prefers the design that passes more of a testbench's checks,
+and lets no testbench count that its reference design does not pass. Here an input is a testbench, which drives the
+design and prints what it sees; what it should print is said outside (by a reference design, a vote, a person), so that
+no design can print its own verdict. Needs iverilog and vvp, and what isolation "strict" needs.
+"""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from platform import machine
+
+from feedback.testcases.confined import COMPILING, Folder, launch, printed
+from feedback.testcases.sandbox.isolation import chosen
+from feedback.testcases.sandbox.job import Job, Limits, Ran
+from schemas.errors import ConfigError, SandboxError
+
+TOOLS = ("iverilog", "vvp")
+DESIGN, TESTBENCH, SIMULATION = "program.v", "testbench.v", "program.vvp"
+SEALED = 0o555
+"""Nothing is added to the folder while the design is simulated, whatever files it names."""
+
+
+def missing() -> str | None:
+    """Why designs cannot be simulated here; None where they can."""
+    lost = [tool for tool in TOOLS if shutil.which(tool) is None]
+    return f"{' and '.join(lost)} not installed: apt-get install iverilog" if lost else None
+
+
+@dataclass(frozen=True, slots=True)
+class Simulated:
+    """Runs Verilog designs as `Sandbox` runs Python; kind "stdin" only, an input being a testbench."""
+
+    limits: Limits = field(default_factory=Limits)
+
+    @property
+    def isolation(self) -> str:
+        """How designs are confined."""
+        return "strict"
+
+    @property
+    def environment(self) -> str:
+        """Isolation, simulator, processor and limits in one name, for every row that comes from here."""
+        return "/".join((self.isolation, f"iverilog-{_version()}", machine(), self.limits.digest))
+
+    def run(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, tuple[Ran, ...]]]:
+        """Each job with one result per testbench: what was printed."""
+        chosen("strict", command=False)
+        if reason := missing():
+            raise SandboxError(reason)
+        for job in jobs:
+            if job.kind != "stdin" or job.program.language != "verilog":
+                raise ConfigError(f"a testbench is an input of kind stdin for a program in verilog, not of kind "
+                                  f"{job.kind} for one in {job.program.language}")
+            yield job, tuple(self._ran(job.program.source, testbench) for testbench in job.inputs)
+
+    def _ran(self, design: str, testbench: str) -> Ran:
+        with Folder() as folder:
+            for name, source in ((DESIGN, design), (TESTBENCH, testbench)):
+                (folder / name).write_text(source, encoding="utf-8", errors="surrogatepass")
+            if failed := _compile(folder):
+                return failed
+            folder.chmod(SEALED)
+            return printed(launch([_tool("vvp"), "-n", SIMULATION], folder, self.limits,
+                                  file_bytes=self.limits.output_bytes + 1), self.limits)
+
+
+def _compile(folder: Path) -> Ran | None:
+    """Compile both into the folder, the testbench first, so that no macro of the design changes it; why that failed."""
+    ended = launch([_tool("iverilog"), "-g2012", "-o", SIMULATION, TESTBENCH, DESIGN], folder, COMPILING)
+    if ended.code == 0 and not ended.signal and (folder / SIMULATION).exists():
+        return None
+    said = [line for line in ended.errors.splitlines() if line.startswith((f"{DESIGN}:", f"{TESTBENCH}:"))]
+    first = next((line for line in said if "warning:" not in line), "the compiler failed")
+    return Ran("error", detail=f"compile_error: {first[:300]}", cpu_ms=ended.cpu_ms)
+
+
+def _tool(name: str) -> str:
+    return shutil.which(name) or name
+
+
+@cache
+def _version() -> str:
+    """As in "Icarus Verilog runtime version 11.0 (stable) ()"."""
+    told = subprocess.run([_tool("vvp"), "-V"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          check=False).stdout
+    found = re.search(r"version (\S+)", told)
+    return found[1] if found else "unknown"
