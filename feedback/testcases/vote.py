@@ -2,16 +2,20 @@
 
 Self-consistency over test cases follows PFPO (Jiao et al. 2025): failed programs do not vote, empty printed outputs do
 not, an input needs a minimum of voters (5 of 10 in the published runs) and, for maths, a share of the votes (.5). A
-tie is no case; PFPO takes the first seen.
+tie is no case; PFPO takes the first seen. Stated answers are one vote where they are proved to be one answer.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
 from feedback.testcases.answers import answer_key
+from feedback.testcases.maths.votes import merge
+from feedback.testcases.maths.workers import MathsWorkers
 from feedback.testcases.values import vote_key
 from generators.made import Made
 from schemas import TEST_CASES
@@ -30,27 +34,32 @@ class Vote:
     min_voters: int
     share: float
 
-    def __call__(self, executions: pl.DataFrame) -> Made:
+    def __call__(self, executions: pl.DataFrame, maths: MathsWorkers | None = None) -> Made:
         """TEST_CASES rows of source vote, sorted by test_id.
 
-        Counts inputs, dropped as "too few voters", "tie" or "below share".
+        `maths` are workers to prove stated answers equal in; by default some are started where any are needed. Counts
+        inputs, dropped as "too few voters", "tie" or "below share", and the different answers that are stated,
+        dropped as "merged": they are another one, otherwise written.
         """
         one_environment(executions)
-        rows, dropped, total = [], Counter[str](), 0
-        for prompt, input_, kind, outputs in ballots(executions):
-            total += 1
-            votes = _counted(kind, outputs)
-            fate, best = self._decided(votes)
-            if best is None:
-                dropped[fate] += 1
-                continue
-            expected = min(votes[best], key=lambda text: (-votes[best][text], text))
-            voters = sum(vote.total() for vote in votes.values())
-            rows.append({"test_id": case_id(input_, "vote", expected), "prompt_id": prompt, "input_id": input_,
-                         "kind": kind, "source": "vote", "expected": expected, "voters": voters,
-                         "share": votes[best].total() / voters})
+        rows, dropped, total, stated, merged = [], Counter[str](), 0, 0, 0
+        with MathsWorkers() if maths is None else nullcontext(maths) as workers:
+            for prompt, input_, kind, outputs in ballots(executions):
+                total += 1
+                votes = _counted(kind, outputs)
+                if kind == "answer":
+                    stated += len(votes)
+                    votes = _merged(votes, workers)
+                    merged += len(votes)
+                fate, best = self._decided(votes)
+                if best is None:
+                    dropped[fate] += 1
+                else:
+                    rows.append(_case(prompt, input_, kind, votes, best))
         table = pl.DataFrame(pl.from_arrow(TEST_CASES.rows(rows))).sort("test_id")
-        return Made(table, count("test_cases", "inputs", total, out=table.height, dropped=dropped))
+        told = count("test_cases", "answers", stated, out=merged, dropped=+Counter({"merged": stated - merged}))
+        return Made(table, [*count("test_cases", "inputs", total, out=table.height, dropped=dropped),
+                            *(told if stated else [])])
 
     def _decided(self, votes: dict[str, Counter[str]]) -> tuple[str, str | None]:
         """The key that wins, or why none does."""
@@ -69,8 +78,9 @@ def vote_outputs(min_voters: int = 5, share: float = 0.0) -> Vote:
     """Vote on the output of every input among the responses that were run on it, equal programs each for themselves.
 
     A case needs `min_voters` responses with an output, one output that is more frequent than every other, and at
-    least the share `share` of the voters for it. Outputs of failed, flaky and sandbox-failed runs do not vote. Raises
-    ConfigError on what cannot be.
+    least the share `share` of the voters for it. Outputs of failed, flaky and sandbox-failed runs do not vote. Stated
+    answers that algebra proves equal, or that differ in a unit nobody contradicts, vote together. Raises ConfigError
+    on what cannot be.
     """
     if min_voters < 1:
         raise ConfigError(f"vote_outputs: min_voters is {min_voters}; give 1 or more")
@@ -124,6 +134,24 @@ def _counted(kind: str, outputs: list[str]) -> dict[str, Counter[str]]:
         if key is not None:
             votes[key][output] += times
     return dict(votes)
+
+
+def _merged(votes: dict[str, Counter[str]], maths: MathsWorkers) -> dict[str, Counter[str]]:
+    """The votes of stated answers by what stands for their group; what is not proved equal stays apart."""
+    if len(votes) < 2:
+        return votes
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    for key, group in merge(votes, maths).group.items():
+        found[group] += votes[key]
+    return dict(found)
+
+
+def _case(prompt: str, input_: str, kind: str, votes: dict[str, Counter[str]], best: str) -> dict[str, Any]:
+    """The row of a case, which expects the winner's commonest spelling."""
+    expected = min(votes[best], key=lambda text: (-votes[best][text], text))
+    voters = sum(vote.total() for vote in votes.values())
+    return {"test_id": case_id(input_, "vote", expected), "prompt_id": prompt, "input_id": input_, "kind": kind,
+            "source": "vote", "expected": expected, "voters": voters, "share": votes[best].total() / voters}
 
 
 def _key(kind: str, output: str) -> str | None:

@@ -1,12 +1,16 @@
 """VOTE: outputs of programs become expected outputs, by hand-counted tables and by laws."""
 
+import importlib.util
+from collections.abc import Iterator
 from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from feedback.testcases.maths.equal import Equal
+from feedback.testcases.maths.workers import MathsWorkers
 from feedback.testcases.sandbox.codec import decode, encode
 from feedback.testcases.vote import agreed, agreement, vote_outputs
 from schemas import TEST_CASES
@@ -69,6 +73,46 @@ def test_printed_texts_vote_without_trailing_space_and_empty_ones_do_not_vote() 
 def test_stated_answers_vote_by_their_value() -> None:
     made = vote_outputs(min_voters=2, share=0.5)(matrix(["0.5", "1/2", "7"], kind="answer"))
     assert made.table.select("voters", "share").row(0) == (3, 2 / 3)
+
+
+HALF_ROOTS = [r"\frac{\sqrt{3}}{2}"] * 3 + [r"\sqrt{3}/2"] * 2 + [r"\frac{3}{2\sqrt{3}}"] * 2
+
+
+@pytest.mark.skipif(importlib.util.find_spec("math_verify") is None, reason="math-verify is not installed")
+def test_answers_that_are_proved_equal_are_one_vote_and_rounding_is_another() -> None:
+    with MathsWorkers() as maths:
+        made = vote_outputs(min_voters=5, share=0.7)(matrix([*HALF_ROOTS, "0.866", "0.866", "1"], kind="answer"), maths)
+    assert made.table.select("expected", "voters", "share").rows() == [(r"\frac{\sqrt{3}}{2}", 10, 0.7)]
+    assert fates(made.counts, "answers")["out"] == 3
+
+
+def test_a_unit_that_nobody_contradicts_parts_no_votes_and_two_units_do() -> None:
+    made = vote_outputs(min_voters=4, share=0.5)(matrix(["5 cm", "5", "5", "7"], kind="answer"))
+    assert made.table.select("expected", "share").rows() == [("5", 0.75)]
+    assert fates(made.counts, "answers") == {"in": 3, "out": 2, "merged": 1}
+    made = vote_outputs(min_voters=4, share=0.5)(matrix(["5 cm", "5 m", "5", "7"], kind="answer"))
+    assert fates(made.counts, "inputs") == {"in": 1, "out": 0, "tie": 1}
+
+
+class Unsure(MathsWorkers):
+    """Cannot tell of any pair."""
+
+    def compare(self, pairs: Any, strict: bool = False) -> Iterator[Equal]:
+        return ("unknown" for _ in pairs)
+
+
+def test_answers_of_which_nothing_is_known_are_never_one_vote() -> None:
+    made = vote_outputs(min_voters=5, share=0.7)(matrix([*HALF_ROOTS, "1"], kind="answer"), Unsure())
+    assert made.table.is_empty()
+    assert fates(made.counts, "answers")["out"] == fates(made.counts, "answers")["in"] > 2
+
+
+@given(st.permutations([*HALF_ROOTS, "5 cm", "5", "2"]))
+@settings(max_examples=10, deadline=None)
+def test_whatever_the_order_of_answers_the_vote_is_the_same(answers: list[str]) -> None:
+    first, again = (vote_outputs(min_voters=1)(matrix(order, kind="answer"), Unsure()).table.drop("share")
+                    for order in ([*HALF_ROOTS, "5 cm", "5", "2"], answers))
+    assert first.equals(again)
 
 
 def test_a_response_that_was_run_in_two_environments_is_refused() -> None:
