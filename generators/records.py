@@ -27,7 +27,9 @@ class Broken(InputError):
 
     def __init__(self, place: str, reason: str, told: str):
         super().__init__(f"{place}: {told}")
+        self.place = place
         self.reason = reason
+        self.told = told
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +73,27 @@ def records(path: str, config: str | None = None, split: str | None = None) -> I
     if path.startswith("hf:") or Path(path).is_dir():
         yield from _dataset(path, config, split)
         return
+    for file in each_file(path):
+        yield from file.records
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file of records, or one of those in an archive."""
+
+    name: str
+    records: Iterator[Record | Broken]
+    archive: str | None = None
+    """The archive it lies in."""
+
+
+def each_file(path: str) -> Iterator[File]:
+    """The files of this machine that `path` means, in the order of their names, each opened as it is read."""
     found = files_of(path)
     if not found:
         raise InputError(f"{path}: there is no such file (looked from {Path.cwd()}); check the path")
     for name in found:
-        yield from _file(name)
+        yield File(str(name), _file(name))
 
 
 def files_of(path: str) -> list[Path]:
