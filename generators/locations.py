@@ -44,7 +44,10 @@ class Locations:
         self._fresh, self._fresh_count = {}, 0
         new = _joined([fresh, *more])
         order = np.lexsort((new[1], new[0]))
-        self._settle(_joined([self._columns, (new[0][order], new[1][order], new[2][order])]))
+        at = np.searchsorted(self._columns[0], new[0][order], side="right")
+        groups, keys, locations = (  # one column after the other, for they may be large
+            np.insert(column, at, come[order]) for column, come in zip(self._columns, new, strict=True))
+        self._settle((groups, keys, locations))
 
     def find(self, group: int, key: int) -> list[int]:
         """The locations of one key."""
@@ -68,16 +71,15 @@ class Locations:
         return start, bisect_right(self._groups, group, start)
 
     def _settle(self, columns: Columns) -> None:
-        """Take columns whose first and second part are sorted: one merge, then order within the groups of both."""
-        order = np.argsort(columns[0], kind="stable")
-        groups, keys = columns[0][order], columns[1][order]
+        """Take columns that are sorted by their first part; order the second within the groups that need it."""
+        groups, keys, locations = columns
         unsorted = groups[1:][(groups[1:] == groups[:-1]) & (keys[1:] < keys[:-1])]
         if len(unsorted):
             mixed = np.flatnonzero(np.isin(groups, unsorted))
-            order[mixed] = order[mixed[np.lexsort((keys[mixed], groups[mixed]))]]
-            keys = columns[1][order]
-        self._columns = groups, keys, columns[2][order]
-        self._groups, self._keys, self._locations = (column.data for column in self._columns)
+            order = mixed[np.lexsort((keys[mixed], groups[mixed]))]
+            keys[mixed], locations[mixed] = keys[order], locations[order]
+        self._columns = columns
+        self._groups, self._keys, self._locations = (column.data for column in columns)
 
     def _fresh_rows(self) -> Iterator[tuple[int, int, int]]:
         for group, entries in self._fresh.items():

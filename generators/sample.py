@@ -113,14 +113,13 @@ class Sample:
     def _answers(self, prompts: pl.DataFrame, completions: pl.DataFrame,
                  failed: Counter[str]) -> Iterator[dict[str, Any]]:
         """RESPONSES rows, one by one; the reasons of those that failed are added to `failed`."""
-        replies, owners = _by_ask(completions), self._owners(prompts)
+        replies, owners = _Replies(completions), self._owners(prompts)
         for prompt in _rows(prompts, _PROMPT):
             for member in self._members(prompt["prompt_id"]):
                 messages, params, criteria = self._request(prompt, member)
                 owner = owners[member.engine, _key(messages, params)]
                 for number in range(member.n or self.n):
-                    attempts = [dict(zip(_REPLY, reply, strict=True))
-                                for reply in replies.get((owner, member.engine, number), [])]
+                    attempts = replies.of(owner, member.engine, number)
                     good = next((reply for reply in attempts if reply["status"] == "ok"), None)
                     if good is not None:
                         yield _response(prompt["prompt_id"], good, criteria)
@@ -254,6 +253,26 @@ def _with_system(messages: Sequence[Message], texts: Sequence[str]) -> list[Mess
     return [{"role": role, "content": "\n\n".join([*(turn["content"] for turn in own), *texts])}, *turns]
 
 
+class _Replies:
+    """The attempts of each ask, taken out of the table prompt by prompt, for Python values take ten times the room."""
+
+    def __init__(self, completions: pl.DataFrame) -> None:
+        self._rows = completions.select(_REPLY).sort("prompt_id", "request_id", "sample", "attempt")
+        runs = self._rows.select(pl.col("prompt_id").rle()).unnest("prompt_id")
+        ends = runs["len"].cum_sum()
+        self._spans = {prompt: (end - n, n) for prompt, n, end in zip(runs["value"], runs["len"], ends, strict=True)}
+        self._prompt: str | None = None
+        self._asks: dict[tuple[str, int], list[dict[str, Any]]] = {}
+
+    def of(self, prompt_id: str, engine: str, sample: int) -> list[dict[str, Any]]:
+        """The attempts of one ask, the first one first; fields as in _REPLY."""
+        if prompt_id != self._prompt:
+            self._prompt, self._asks = prompt_id, defaultdict(list)
+            for reply in self._rows.slice(*self._spans.get(prompt_id, (0, 0))).iter_rows(named=True):
+                self._asks[reply["engine"], reply["sample"]].append(reply)
+        return self._asks.get((engine, sample), [])
+
+
 def _rows(table: pl.DataFrame, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
     return table.select(columns).iter_rows(named=True)
 
@@ -261,14 +280,6 @@ def _rows(table: pl.DataFrame, columns: Sequence[str]) -> Iterator[dict[str, Any
 def _key(messages: Sequence[Message], params: Mapping[str, Any]) -> str:
     """What makes two requests to one engine the same."""
     return digest(list(messages), dict(params))
-
-
-def _by_ask(completions: pl.DataFrame) -> dict[tuple[str, str, int], list[tuple[Any, ...]]]:
-    """The attempts of each ask, the first one first, as values of _REPLY, for dictionaries are large."""
-    found: dict[tuple[str, str, int], list[tuple[Any, ...]]] = defaultdict(list)
-    for reply in completions.sort("request_id", "sample", "attempt").select(_REPLY).iter_rows():
-        found[reply[:3]].append(reply)
-    return found
 
 
 def _reason(attempts: Sequence[Mapping[str, Any]]) -> str:
