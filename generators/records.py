@@ -1,14 +1,17 @@
-"""Records of a source, each with the place it stands at: JSON Lines, JSON, CSV, Parquet, datasets."""
+"""Records of a source, each with the place it stands at: JSON Lines, JSON, CSV, Parquet, zip archives, datasets."""
 
 import csv
 import glob
 import gzip
 import re
 import sys
+import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -16,9 +19,12 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from generators.json_stream import LONGEST, CutOff, lines, values
 from schemas.errors import InputError
 
 SUFFIXES = re.compile(r"(\.(jsonl|ndjson|json|csv|tsv|parquet|pq))?(\.gz)?$")
+MEMBERS = re.compile(r"\.(json|jsonl|ndjson)$", re.IGNORECASE)
+"""The files of an archive that are read."""
 _BOM = "\ufeff"
 
 
@@ -67,8 +73,8 @@ class Record:
 def records(path: str, config: str | None = None, split: str | None = None) -> Iterator[Record | Broken]:
     """Every record of the files that `path` means, files in the order of their names; a broken one comes as Broken.
 
-    `path` is a file, a glob, a folder that `datasets` reads, or `hf:org/name`. Raises InputError for what is wrong with
-    a whole file: it is missing, cut off, or of no known format.
+    `path` is a file, a glob, a folder that `datasets` reads, or `hf:org/name`; of a zip archive, its JSON files. Raises
+    InputError for what is wrong with a whole file: it is missing, cut off, or of no known format.
     """
     if path.startswith("hf:") or Path(path).is_dir():
         yield from _dataset(path, config, split)
@@ -83,17 +89,21 @@ class File:
 
     name: str
     records: Iterator[Record | Broken]
-    archive: str | None = None
-    """The archive it lies in."""
+    in_archive: bool = False
 
 
 def each_file(path: str) -> Iterator[File]:
-    """The files of this machine that `path` means, in the order of their names, each opened as it is read."""
+    """The files that `path` means, in the order of their names, each opened as it is read; a dataset is one file."""
+    if path.startswith("hf:"):
+        yield File(path, _dataset(path, None, None))
+        return
     found = files_of(path)
     if not found:
         raise InputError(f"{path}: there is no such file (looked from {Path.cwd()}); check the path")
     for name in found:
-        yield File(str(name), _file(name))
+        with _readable(name), name.open("rb") as file:
+            archive = file.read(4) == b"PK\x03\x04"
+        yield from _members(name) if archive else [File(str(name), _file(name))]
 
 
 def files_of(path: str) -> list[Path]:
@@ -105,8 +115,21 @@ def files_of(path: str) -> list[Path]:
     return [name for name in named if name.is_file() or pattern == path]
 
 
+def _members(path: Path) -> Iterator[File]:
+    """The JSON files of an archive, in the order of their names; pages and pictures beside them are no records."""
+    with _readable(path), zipfile.ZipFile(path) as archive:
+        names = sorted(name for name in archive.namelist() if MEMBERS.search(name))
+    for name in names:
+        yield File(f"{path}/{name}", _member(path, name), in_archive=True)
+
+
+def _member(path: Path, name: str) -> Iterator[Record | Broken]:
+    with _readable(path / name), zipfile.ZipFile(path) as archive, archive.open(name) as file:
+        yield from _text(path / name, file)
+
+
 def _file(path: Path) -> Iterator[Record | Broken]:
-    try:
+    with _readable(path):
         with path.open("rb") as file:
             head = file.read(4)
         if head == b"PAR1":
@@ -114,7 +137,17 @@ def _file(path: Path) -> Iterator[Record | Broken]:
             return
         with _open(path, head) as file:
             yield from _text(path, file)
-    except (OSError, EOFError, zlib.error, pa.ArrowInvalid) as error:
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Turns what goes wrong with a whole file into an InputError."""
+    try:
+        yield
+    except CutOff as error:
+        told = "begins like a JSON array, but is none (cut off, or its brackets do not match)"
+        raise InputError(f"{path}: {told}; mend it, or write one object a line") from error
+    except (OSError, EOFError, RuntimeError, zlib.error, zipfile.BadZipFile, pa.ArrowInvalid) as error:
         raise InputError(f"{path}: cannot be read ({error}); is it whole, and yours to read?") from error
 
 
@@ -132,47 +165,62 @@ def _text(path: Path, file: IO[bytes]) -> Iterator[Record | Broken]:
         yield from _csv(path, file, "\t" if ".tsv" in suffixes else ",")
         return
     first = start.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
-    if first == b"[":
-        yield from _json_array(path, file)
+    if first == b"[" or (first == b"{" and _spread(start)):
+        yield from _json_values(path, file)
     elif first in (b"{", b"") or {".jsonl", ".ndjson", ".json"} & set(suffixes):
         yield from _json_lines(path, file)
     else:
         raise InputError(f"{path}: its format is not known; name it .jsonl, .json, .csv, .tsv or .parquet")
 
 
+def _spread(start: bytes) -> bool:
+    """Whether an object is spread over lines: its first line opens it, its second is no object."""
+    first, _, second = start.removeprefix(_BOM.encode()).lstrip().partition(b"\n")
+    return first.rstrip().endswith((b"{", b"[", b",")) and not second.lstrip().startswith(b"{")
+
+
 def _json_lines(path: Path, file: IO[bytes]) -> Iterator[Record | Broken]:
-    for number, line in enumerate(file, 1):
+    name = str(path)
+    for number, line in enumerate(lines(file), 1):
+        if line is None:
+            yield _too_long(f"{name}, line {number}")
+            continue
         bare = line.removeprefix(b"\xef\xbb\xbf").strip() if number == 1 else line.strip()
         if bare:
-            yield _json_record(bare, path, f"{path}, line {number}")
+            yield _json_record(bare, path, f"{name}, line {number}")
+
+
+def _json_values(path: Path, file: IO[bytes]) -> Iterator[Record | Broken]:
+    for number, value in enumerate(values(file), 1):
+        place = f"{path}, record {number}"
+        yield _too_long(place) if value is None else _json_record(value, path, place)
+
+
+def _too_long(place: str) -> Broken:
+    told = f"is longer than {LONGEST >> 20} MB, and was passed over; split it"
+    return Broken(place, "too long", told)
 
 
 def _json_record(line: bytes, path: Path, place: str) -> Record | Broken:
     try:
-        value = orjson.loads(line.decode())
-    except UnicodeDecodeError as error:
-        return Broken(place, "not UTF-8", f"byte {error.start + 1} is not UTF-8; save the file as UTF-8")
-    except orjson.JSONDecodeError as error:
-        told = f"is not JSON ({error.msg} at character {error.pos + 1}); mend or delete the line"
-        return Broken(place, "not JSON", told)
-    return _object(value, path, place)
-
-
-def _object(value: Any, path: Path, place: str) -> Record | Broken:
+        value = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return _not_json(line, place)
     if not isinstance(value, dict):
         told = f'is {_kind(value)}, not an object; write {{"prompt": "..."}}'
         return Broken(place, "not an object", told)
     return Record(value, place, source_name(path))
 
 
-def _json_array(path: Path, file: IO[bytes]) -> Iterator[Record | Broken]:
+def _not_json(line: bytes, place: str) -> Broken:
     try:
-        values = orjson.loads(file.read().decode("utf-8-sig"))
-    except (UnicodeDecodeError, orjson.JSONDecodeError) as error:
-        raise InputError(f"{path}: begins like a JSON array, but is none ({error}); mend it, or write one object a line"
-                         ) from error
-    for number, value in enumerate(values, 1):
-        yield _object(value, path, f"{path}, record {number}")
+        orjson.loads(line.decode())
+    except UnicodeDecodeError as error:
+        return Broken(place, "not UTF-8", f"byte {error.start + 1} is not UTF-8; save the file as UTF-8")
+    except orjson.JSONDecodeError as error:
+        told = f"is not JSON ({error.msg} at character {error.pos + 1}); mend or delete the line"
+        return Broken(place, "not JSON", told)
+    return Broken(place, "not JSON", "is not JSON; mend or delete the line")
 
 
 def _csv(path: Path, file: IO[bytes], delimiter: str) -> Iterator[Record | Broken]:
@@ -244,6 +292,7 @@ def _split(loaded: Any, path: str, split: str | None) -> tuple[Any, str]:
     return loaded[chosen], str(chosen)
 
 
+@lru_cache(64)
 def source_name(path: Path) -> str:
     """The file's name without the suffixes we read."""
     return SUFFIXES.sub("", path.name) or path.name

@@ -16,12 +16,13 @@ from feedback.chatlogs.parts import Conversation, Format
 from feedback.chatlogs.rows import Made, Origin, Rows
 from feedback.chatlogs.settle import settle
 from feedback.chatlogs.siblings import siblings
-from feedback.chatlogs.sniff import FORMATS, recognised
+from feedback.chatlogs.sniff import FORMATS, UNKNOWN, recognised
 from feedback.chatlogs.tally import Tally
-from generators.records import Broken, File, each_file
+from generators.records import Broken, File, Record, each_file
 from privacy.people import Salt
 from privacy.scrub import Scrub
 from schemas.chat_messages import CHAT_MESSAGES
+from schemas.errors import InputError
 from schemas.feedback_events import SIGNALS
 from schemas.funnel import Count
 from schemas.table import Table
@@ -141,9 +142,12 @@ def _frame(rows: list[tuple[Any, ...]], days: list[date | None], table: Table) -
 def _rows_of(file: File, rows: Rows, undated: date | None, tally: Tally, reader: str | Format | None) -> Iterator[Made]:
     """The rows of each record of a file; one that cannot be used is counted and told."""
     name = Scrub().text(file.name)[0]
-    for format, item in recognised(file, reader):
+    for format, item in _until_torn(file, tally, reader):
         known = format.name
         tally.add(known, "records", "in")
+        if format is UNKNOWN and isinstance(item, Record):
+            tally.add(known, "records", "dropped", reason="no chat log")
+            continue
         place = name + item.place.removeprefix(file.name)
         if isinstance(item, Broken):
             tally.broken(known, item.reason, f"{place}: {item.told}")
@@ -159,6 +163,19 @@ def _rows_of(file: File, rows: Rows, undated: date | None, tally: Tally, reader:
         else:
             _tell(found, made, known, tally)
             yield made
+
+
+def _until_torn(file: File, tally: Tally, reader: str | Format | None) -> Iterator[tuple[Format, Record | Broken]]:
+    """The records of a file; where the file breaks off after some, that is one broken record more."""
+    format = None
+    try:
+        for format, item in recognised(file, reader):
+            yield format, item
+    except InputError as error:
+        if format is None:
+            raise
+        tally.add(format.name, "records", "in")
+        tally.broken(format.name, "the file breaks off", Scrub().text(str(error))[0])
 
 
 def _tell(found: Sequence[Conversation], made: Made, format: str, tally: Tally) -> None:

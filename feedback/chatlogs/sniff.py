@@ -17,13 +17,13 @@ FORMATS: tuple[Format, ...] = (
 LOOKED_AT = 16
 """How many records of a file are looked at until one fits a format."""
 UNKNOWN = Format("unknown", fits=lambda fields: False, read=lambda record: iter(()))
-"""Stands for the format of a file in which no record is whole."""
+"""Stands for the format of a file that has none: no record is whole, or an archive holds it beside the logs."""
 WRAPPERS = ("data", "conversations", "chats", "items", "results")
 """Under which an object may hold the records themselves."""
 
 
 def recognised(file: File, reader: str | Format | None = None) -> Iterator[tuple[Format, Record | Broken]]:
-    """Each record of a file with the file's format; UNKNOWN where all of them are broken.
+    """Each record of a file with the file's format; UNKNOWN where all are broken, or no log lies in an archive's file.
 
     An object that holds the records in a list, as answers of web services do, is opened. Raises InputError where no
     format fits one of the first records, or two fit alike.
@@ -34,7 +34,8 @@ def recognised(file: File, reader: str | Format | None = None) -> Iterator[tuple
     while format is None and len(first) < LOOKED_AT and (item := next(records, None)) is not None:
         first.append(item)
         format = _fitting(file.name, item.fields) if isinstance(item, Record) else None
-    if format is None and (usable := [item for item in first if isinstance(item, Record)]):
+    usable = [item for item in first if isinstance(item, Record)]
+    if format is None and usable and not file.in_archive:  # an export's archive holds other things beside its logs
         raise InputError(f"{usable[0].place}: no reader of chat logs knows it; they read {_names()}. Name the reader, "
                          "map its columns with columns(...), or leave the file out")
     for item in chain(first, records):
