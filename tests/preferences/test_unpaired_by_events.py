@@ -1,0 +1,73 @@
+"""Single labels from events: what users liked, what they complained of, and all that is neither."""
+
+from typing import Any
+
+import pytest
+
+from preferences.unpaired_by_events import unpaired_by_events
+from schemas.errors import ConfigError
+from tests.preferences.logs import Log, two
+from tests.preferences.small import fates
+
+
+def labels(log: Log, **more: Any) -> dict[str, bool]:
+    """The label of each answer, by the id of its message."""
+    table = log.made(unpaired_by_events(*more.pop("sources", ()), **more)).table
+    return {next(item["id"] for item in row["evidence"] if item["table"] == "messages"): row["label"]
+            for row in table.to_dicts()}
+
+
+def test_thumbs_and_words_label_their_target_and_both_bad_labels_both() -> None:
+    log = two().event("thumb", "c/a", 1.0).said("c/b", "c/then", "rejection", "negative")
+    assert labels(log) == {"c/a": True, "c/b": False}
+    assert labels(two().event("vote", "c/a", -1.0, compared=["c/b"])) == {"c/a": False, "c/b": False}
+    assert labels(two().event("vote", "c/a", 1.0, compared=["c/b"])) == {}
+
+
+def test_users_who_disagree_leave_no_label() -> None:
+    log = two().event("thumb", "c/a", 1.0, actor_hash="u").event("thumb", "c/a", -1.0, actor_hash="v")
+    made = log.made(unpaired_by_events())
+    assert made.table.is_empty()
+    assert fates(made.counts, "responses") == {"in": 2, "contradiction": 1, "no label": 1}
+
+
+def test_equal_texts_with_both_labels_leave_none() -> None:
+    log = Log().ask("c/q").answer("c/a", "c/q", "Yes.").answer("c/b", "c/q", "Yes.")
+    log.event("thumb", "c/a", 1.0).event("thumb", "c/b", -1.0)
+    assert fates(log.made(unpaired_by_events()).counts, "responses") == {"in": 2, "contradiction": 2}
+
+
+@pytest.mark.parametrize(("act", "more", "reason"), [
+    ("revision_request", {}, "a revision is no complaint"), ("rejection", {"justified": "no"}, "unjustified"),
+    ("rejection", {"confidence": 0.3}, "unsure")])
+def test_words_that_judge_nothing_leave_no_label(act: str, more: Any, reason: str) -> None:
+    log = two().said("c/a", "c/then", act, "negative", **more)
+    made = log.made(unpaired_by_events(least_confidence=0.5))
+    assert made.table.is_empty()
+    assert fates(made.counts, "events") == {"in": 1, reason: 1}
+
+
+def test_a_revision_and_an_unjustified_complaint_count_on_demand() -> None:
+    log = two().said("c/a", "c/then", "revision_request", "negative")
+    assert labels(log, revisions=True) == {"c/a": False}
+    log = two().said("c/a", "c/then", "rejection", "negative", justified="no")
+    assert labels(log, unjustified=True) == {"c/a": False}
+
+
+@pytest.mark.parametrize(("ordinal", "label"), [(1, False), (2, False), (3, None), (4, True), (5, True)])
+def test_an_ordinal_labels_on_both_sides_of_neutral(ordinal: int, label: bool | None) -> None:
+    log = two().said("c/a", "c/then", "continue", "neutral", ordinal=ordinal)
+    assert labels(log, sources=("ordinal",)) == ({} if label is None else {"c/a": label})
+
+
+def test_a_copy_counts_on_demand_only() -> None:
+    log = two().event("copy", "c/a")
+    assert labels(log) == {}
+    assert labels(log, sources=("copy",)) == {"c/a": True}
+
+
+def test_mistakes_are_told() -> None:
+    with pytest.raises(ConfigError, match="no source is called 'thumbs'"):
+        unpaired_by_events("thumbs")
+    with pytest.raises(ConfigError, match="least_confidence is 2"):
+        unpaired_by_events(least_confidence=2)
