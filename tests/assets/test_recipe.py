@@ -98,8 +98,8 @@ def test_changed_code_changes_the_builds_name(tmp_path: Path, monkeypatch: pytes
 
 
 def test_the_name_is_the_same_from_another_folder_and_under_another_hash_seed(tmp_path: Path) -> None:
-    for room in ("schemas", "generators", "filters", "feedback", "preferences", "audits", "exports", "assets",
-                 "pipelines", "examples"):
+    for room in ("schemas", "privacy", "generators", "filters", "feedback", "preferences", "audits", "exports",
+                 "assets", "pipelines", "examples"):
         shutil.copytree(CHECKOUT / room, tmp_path / "copy" / room, ignore=shutil.ignore_patterns("__pycache__"))
     names = {name_in(CHECKOUT, "1"), name_in(tmp_path / "copy", "2")}
     assert len(names) == 1
