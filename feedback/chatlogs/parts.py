@@ -34,6 +34,8 @@ class Turn:
     synthetic: bool = False
     flags: tuple[str, ...] = ()
     on_main_path: bool = True
+    names: tuple[tuple[str, str], ...] = ()
+    """What signals of other records call it: pairs of a Conversation.key and a Signal.target."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,13 +94,13 @@ class Format:
     """Whether two answers to one message mean that the user asked again, and two questions that one was edited."""
 
 
-def chained(turns: Iterable[Turn]) -> list[Turn]:
+def chained(turns: Iterable[Turn], before: str | None = None) -> list[Turn]:
     """The turns of a log without ids, each following the one before, named by all that was said up to it.
 
-    A log that repeats the history in every record so names the same message the same each time.
+    A log that repeats the history in every record so names the same message the same each time. `before` is the key of
+    the turn that the first of them follows.
     """
     named: list[Turn] = []
-    before: str | None = None
     for turn in turns:
         key = digest("turn", before, turn.role, turn.text)
         named.append(replace(turn, key=key, parent=before))
