@@ -41,6 +41,8 @@ class Batch:
     """CHAT_MESSAGES, and `day`: see feedback.chatlogs.days."""
     signals: pl.DataFrame
     """SIGNALS, and `day`."""
+    names: pl.DataFrame
+    """What signals of other records call some messages: `target_msg_id`, and the msg_id that is `meant`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ def gather(paths: Sequence[str], salt: Salt, *, forgotten: frozenset[str] = froz
     batches = list(stream(paths, salt, tally, forgotten=forgotten, undated=undated, scrubbed=scrubbed, reader=reader))
     read = pl.concat([_frame([], [], CHAT_MESSAGES), *(batch.messages for batch in batches)])
     logged = pl.concat([_frame([], [], SIGNALS), *(batch.signals for batch in batches)])
+    names = pl.concat([_names([]), *(batch.names for batch in batches)])
     del batches
     messages = settle(read)
     tally.lose("messages", read.join(messages, on="msg_id", how="anti"), "its parents lead in a circle")
@@ -79,7 +82,7 @@ def gather(paths: Sequence[str], salt: Salt, *, forgotten: frozenset[str] = froz
     trees = [format.name for format in (*FORMATS, reader) if isinstance(format, Format) and format.siblings]
     told = siblings(messages.filter(pl.col("source_format").is_in(trees)))
     tally.gain("signals", told)
-    signals = _aimed(pl.concat([logged, told]), messages, tally)
+    signals = _aimed(pl.concat([_called(logged, names, messages), told]), messages, tally)
     if day is not None:
         messages, signals = _of_day(day, messages, signals, tally)
     return Gathered(messages.drop("day").sort("conv_id", maintain_order=True), signals.drop("day").sort("event_id"),
@@ -115,6 +118,7 @@ class _Filling:
         self.days: list[date | None] = []
         self.signals: list[tuple[Any, ...]] = []
         self.signal_days: list[date | None] = []
+        self.names: list[tuple[str, str]] = []
         self._characters = 0
 
     def take(self, made: Made) -> None:
@@ -122,6 +126,7 @@ class _Filling:
         self.days += made.days
         self.signals += made.signals
         self.signal_days += made.signal_days
+        self.names += made.names
         self._characters += made.characters
 
     @property
@@ -129,7 +134,8 @@ class _Filling:
         return len(self.messages) + len(self.signals) >= _ROWS or self._characters >= _CHARACTERS
 
     def done(self) -> Batch:
-        return Batch(_frame(self.messages, self.days, CHAT_MESSAGES), _frame(self.signals, self.signal_days, SIGNALS))
+        return Batch(_frame(self.messages, self.days, CHAT_MESSAGES), _frame(self.signals, self.signal_days, SIGNALS),
+                     _names(self.names))
 
 
 def _frame(rows: list[tuple[Any, ...]], days: list[date | None], table: Table) -> pl.DataFrame:
@@ -137,6 +143,21 @@ def _frame(rows: list[tuple[Any, ...]], days: list[date | None], table: Table) -
     arrays = [pa.array(values, type=column.type) for values, column in zip(columns, table.columns, strict=True)]
     frame = pl.DataFrame(pl.from_arrow(pa.Table.from_arrays(arrays, schema=table.schema)))
     return frame.with_columns(pl.Series("day", days, pl.Date))
+
+
+def _names(names: list[tuple[str, str]]) -> pl.DataFrame:
+    return pl.DataFrame(names, {"target_msg_id": pl.String, "meant": pl.String}, orient="row")
+
+
+def _called(signals: pl.DataFrame, names: pl.DataFrame, messages: pl.DataFrame) -> pl.DataFrame:
+    """The signals, those that call a message by another name pointed at the message and its conversation."""
+    if names.is_empty():
+        return signals
+    meant = names.unique("target_msg_id", keep="first", maintain_order=True).join(
+        messages.select("msg_id", into="conv_id"), left_on="meant", right_on="msg_id", how="inner")
+    return signals.join(meant, on="target_msg_id", how="left", maintain_order="left").with_columns(
+        target_msg_id=pl.coalesce("meant", "target_msg_id"), conv_id=pl.coalesce("into", "conv_id"),
+    ).select(signals.columns)
 
 
 def _rows_of(file: File, rows: Rows, undated: date | None, tally: Tally, reader: str | Format | None) -> Iterator[Made]:

@@ -42,6 +42,8 @@ class Made:
     """The day of each message; see feedback.chatlogs.days."""
     signals: list[tuple[Any, ...]] = field(default_factory=list)
     signal_days: list[date | None] = field(default_factory=list)
+    names: list[tuple[str, str]] = field(default_factory=list)
+    """What signals of other records call a message, and its msg_id."""
     characters: int = 0
     texts: dict[bytes, int] = field(default_factory=dict)
     """Each message's id, with what tells its text from another."""
@@ -101,6 +103,7 @@ class Rows:
                 continue
             text, kinds = one.clean(turn.text)  # a repeated one too: placeholders are numbered as they are met
             msg_id = one.message(turn.key)
+            made.names += ((one.other(*name), msg_id) for name in turn.names)
             name, mark = bytes.fromhex(msg_id), hash(turn.text)
             before = self._texts.get(name, made.texts.get(name))
             if before is not None:
@@ -148,6 +151,10 @@ class _One:
 
     def message(self, key: str) -> str:
         return named(self.salt, self.conv_id, key)
+
+    def other(self, conversation: str, key: str) -> str:
+        """The id that a signal of another record points at, where it calls a message by this name."""
+        return named(self.salt, conversation_id(self.salt, self.origin.format, conversation), key)
 
     def row(self, turn: Turn, msg_id: str, text: str, kinds: frozenset[str], depth: int,
             branch: int) -> tuple[Any, ...]:

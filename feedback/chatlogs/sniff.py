@@ -6,13 +6,43 @@ from typing import Any
 
 from feedback.chatlogs.parts import Format
 from feedback.chatlogs.readers import (
+    arena,
+    chatgpt,
+    hh_rlhf,
+    hugging_chat,
+    langfuse,
+    librechat,
+    lmsys,
     oasst,
+    open_webui,
+    openai_chat,
+    openinference,
+    otel_genai,
+    prism,
+    realhumaneval,
+    sharegpt,
+    wildchat,
 )
 from generators.records import Broken, File, Record
 from schemas.errors import ConfigError, InputError
 
 FORMATS: tuple[Format, ...] = (
+    arena.FORMAT,
+    chatgpt.FORMAT,
+    hh_rlhf.FORMAT,
+    hugging_chat.FORMAT,
+    langfuse.FORMAT,
+    librechat.FORMAT,
+    lmsys.FORMAT,
     oasst.FORMAT,
+    open_webui.FORMAT,
+    openai_chat.FORMAT,
+    openinference.FORMAT,
+    otel_genai.FORMAT,
+    prism.FORMAT,
+    realhumaneval.FORMAT,
+    sharegpt.FORMAT,
+    wildchat.FORMAT,
 )
 LOOKED_AT = 16
 """How many records of a file are looked at until one fits a format."""

@@ -1,7 +1,7 @@
 """Where turns stand in the tree of their conversation: how deep, and on which branch."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from feedback.chatlogs.parts import Turn
 
@@ -50,3 +50,27 @@ def _oldest_first(siblings: list[Turn]) -> list[Turn]:
         return siblings
     order = sorted(range(len(siblings)), key=times.__getitem__)
     return [siblings[place] for place in order]
+
+
+def lifted(parents: Mapping[str, str | None], kept: Collection[str]) -> dict[str, str | None]:
+    """The nearest kept ancestor of each kept node; None where there is none, or hidden nodes lead in a circle."""
+    found: dict[str, str | None] = {}
+    for key in kept:
+        above = parents.get(key)
+        passed: dict[str, None] = {}
+        while above is not None and above not in kept and above not in found and above not in passed:
+            passed[above] = None
+            above = parents.get(above)
+        end = above if above in kept else None if above is None or above in passed else found[above]
+        found.update(dict.fromkeys(passed, end))
+        found[key] = end
+    return {key: found[key] for key in kept}
+
+
+def path_to(leaf: str | None, parents: Mapping[str, str | None]) -> set[str]:
+    """The keys from a node up to the first of its conversation."""
+    path: set[str] = set()
+    while leaf is not None and leaf in parents and leaf not in path:
+        path.add(leaf)
+        leaf = parents[leaf]
+    return path
