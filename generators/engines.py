@@ -183,7 +183,7 @@ def _with_server(path: Path, name: str, given: dict[str, Any]) -> dict[str, Any]
     if "vllm" in given:
         given["command"] = vllm.command(
             f"{path}: [engines.{name}.vllm]", given["model"], given["weights"],
-            None if found else given.get("revision"), given.get("gpu_share"), given["vllm"])
+            None if found else given.get("revision"), given.get("gpu_share"), given["vllm"], gpu=given["gpu"])
     if "command" in given:
         weights = given.get("weights", "{weights}")
         given["command"] = tuple(part.replace("{weights}", weights) for part in given["command"])

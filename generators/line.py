@@ -15,6 +15,7 @@ from generators.budget import NOTHING, Spend, worst_case
 from generators.engines import Engine
 from generators.job import Job, Run
 from generators.limit import Limit
+from generators.vllm import at_once
 from generators.wire import Answer, Wire
 from schemas.errors import EngineError
 
@@ -41,7 +42,7 @@ class Line:
         self.wire = Wire(engine)
         self._called = False
         """Whether a pump is on its way."""
-        self.limit = Limit(most=engine.max_concurrency)
+        self.limit = _limit(engine)
         self.breaker = Breaker()
         self.tasks: set[asyncio.Task[None]] = set()
         self.queue: deque[Job] = deque()
@@ -274,6 +275,12 @@ class Line:
             self._run.stop(error)
         self.pump()
         self._run.ended()
+
+
+def _limit(engine: Engine) -> Limit:
+    """A vLLM of ours that says how many it answers at once gets so many at once; the pace of others is to be found."""
+    first = at_once(engine.vllm)
+    return Limit(engine.max_concurrency) if first is None else Limit(engine.max_concurrency, first)
 
 
 def _wait_s(times: int, answer: Answer) -> float:

@@ -29,16 +29,20 @@ _OURS = {
 }
 _DEFAULTS: dict[str, Any] = {"seed": 0, "enable_prefix_caching": True, "disable_uvicorn_access_log": True}
 """Said although most are vLLM's own defaults, so that what a build records is what was served."""
+_WITHOUT_GPU: dict[str, Any] = {"enable_chunked_prefill": False}
+"""On a CPU, vLLM 0.32 ends with "CPU Generator does not use offset" once it reads the prompt of a request with a seed
+in parts, and ours all have one."""
 
 
 def command(where: str, model: str, weights: str, revision: str | None, gpu_share: float | None,
-            settings: Mapping[str, Any]) -> tuple[str, ...]:
+            settings: Mapping[str, Any], *, gpu: bool) -> tuple[str, ...]:
     """The command that serves weights as `model`, {port} being filled in when it starts.
 
     Runs vLLM in the interpreter `python`, else the `vllm` on the PATH. `revision` is that of a hub id, None for a
-    local folder. ConfigError, beginning with `where`, for settings that are ours or have no form on a command line.
+    local folder. `gpu` is false for a vLLM that runs on the CPU. ConfigError, beginning with `where`, for settings that
+    are ours or have no form on a command line.
     """
-    given = {**_DEFAULTS, **settings}
+    given = {**_DEFAULTS, **({} if gpu else _WITHOUT_GPU), **settings}
     python = given.pop("python", None)
     if python is not None and not isinstance(python, str):
         raise ConfigError(f'{where}: python = {python!r} is no path; write python = "/path/to/vllm/bin/python"')
@@ -49,6 +53,12 @@ def command(where: str, model: str, weights: str, revision: str | None, gpu_shar
     if gpu_share is not None:
         head += ["--gpu-memory-utilization", f"{gpu_share:g}"]
     return (*head, *(part for name, value in given.items() for part in _option(where, name, value)))
+
+
+def at_once(settings: Mapping[str, Any] | None) -> int | None:
+    """How many requests the vLLM of these settings answers at once, where they say it."""
+    number = {name.replace("-", "_"): value for name, value in (settings or {}).items()}.get("max_num_seqs")
+    return number if type(number) is int and number > 0 else None
 
 
 def _option(where: str, name: str, value: Any) -> Iterator[str]:

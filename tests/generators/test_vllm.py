@@ -1,14 +1,22 @@
 """vLLM's table as a command: what vLLM is told, what it may not be told, and which weights a build says it used."""
 
+import asyncio
 import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from generators.client import collect
 from generators.engines import Engine, load_engines
+from generators.store import ReplyStore
+from generators.vllm import at_once
 from generators.weights import weights_digest
 from schemas.errors import ConfigError
+from tests.generators.loopback import Loopback, Sent, any_text, asks, said
+from tests.generators.loopback import engine as served
 
 OWN = '[engines.own]\nmodel = "own"\n'
 
@@ -50,6 +58,39 @@ def test_settings_become_the_options_of_vllm_serve(tmp_path: Path) -> None:
 def test_seed_and_prefix_cache_are_said_even_where_they_are_not_set(tmp_path: Path) -> None:
     command = " ".join(engine(tmp_path, f"{OWN}vllm = {{}}\n").command or ())
     assert "--seed 0 --enable-prefix-caching" in command
+
+
+def test_a_prompt_is_read_whole_on_a_cpu_where_parts_and_seeds_do_not_go_together(tmp_path: Path) -> None:
+    def options(text: str) -> tuple[str, ...]:
+        return engine(tmp_path, OWN + text).command or ()
+
+    assert "--no-enable-chunked-prefill" in options("gpu = false\nvllm = {}\n")
+    assert "--no-enable-chunked-prefill" not in options("vllm = {}\n")
+    assert "--enable-chunked-prefill" in options("gpu = false\nvllm = { enable_chunked_prefill = true }\n")
+
+
+def test_a_vllm_of_ours_gets_at_once_as_many_requests_as_it_says_it_answers_at_once(
+        loopback: Callable[..., Loopback], replies: ReplyStore) -> None:
+    all_there = asyncio.Event()
+
+    async def answer(sent: Sent) -> dict[str, Any]:
+        if server.in_flight == 100:
+            all_there.set()
+        try:
+            await asyncio.wait_for(all_there.wait(), 60)
+        except TimeoutError:
+            all_there.set()  # they do not come: the others need not wait
+        return said("yes")
+
+    server = loopback(answer)
+    collect(asks(100), served(server, vllm={"max_num_seqs": 100}), replies, any_text)
+    assert server.most_in_flight == 100
+
+
+@pytest.mark.parametrize(("settings", "number"), [
+    ({"max_num_seqs": 128}, 128), ({"max-num-seqs": 8}, 8), ({"max_num_seqs": "many"}, None), ({}, None), (None, None)])
+def test_how_many_it_answers_at_once_is_known_where_the_settings_say_it(settings: Any, number: int | None) -> None:
+    assert at_once(settings) == number
 
 
 def test_an_interpreter_of_its_own_runs_vllm(tmp_path: Path) -> None:
