@@ -9,7 +9,7 @@ import select
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from feedback.testcases.sandbox import inside, kernel, records
 from feedback.testcases.sandbox.confine import Confinement
@@ -24,8 +24,7 @@ Result = tuple[str, str | None, str | None, float]
 """Status, output, detail, CPU ms."""
 
 
-@dataclass(slots=True)
-class Death:
+class Death(NamedTuple):
     """How a process ended."""
 
     status: int
@@ -135,9 +134,7 @@ class Children:
                     self.reap(pid)
                     raise Hung
                 if time.monotonic() >= deadline:
-                    death = self.reap(pid)
-                    death.wall = True
-                    return death
+                    return self.reap(pid)._replace(wall=True)
         finally:
             os.close(handle)
 

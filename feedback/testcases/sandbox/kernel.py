@@ -6,9 +6,9 @@ The standard library only: this file is also run inside the sandbox.
 import ctypes
 import errno
 import os
-import platform
 import struct
 from functools import cache
+from typing import Any
 
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
 SET_PDEATHSIG, SET_DUMPABLE, SET_SECCOMP, SET_NO_NEW_PRIVS = 1, 4, 22, 38
@@ -42,13 +42,29 @@ def call(number: int, *arguments: int | bytes | ctypes.Array[ctypes.c_char] | No
 
 def fork() -> int:
     """Fork without Python's hooks, which cost as much as the fork: this process has one thread and nothing to mend."""
-    return call(CLONE[machine()], SIGCHLD, 0, 0, 0, 0)
+    pid: int = _libc.syscall(*_fork())
+    if pid < 0:
+        raise KernelError(ctypes.get_errno(), "fork failed")
+    return pid
+
+
+@cache
+def _fork() -> tuple[ctypes.c_long, ...]:
+    """The system call that forks and its arguments; made once, since a child pays for each object it touches."""
+    return tuple(map(ctypes.c_long, (CLONE[machine()], SIGCHLD, 0, 0, 0, 0)))
 
 
 def prctl(option: int, value: int, third: int = 0) -> None:
     """The prctl system call; raises KernelError."""
-    if _libc.prctl(option, ctypes.c_ulong(value), ctypes.c_ulong(third), ctypes.c_ulong(0), ctypes.c_ulong(0)) < 0:
+    if _prctl()(option, value, third, 0, 0) < 0:
         raise KernelError(ctypes.get_errno(), f"prctl {option} failed")
+
+
+@cache
+def _prctl() -> Any:
+    function = _libc.prctl
+    function.argtypes = (ctypes.c_int, *[ctypes.c_ulong] * 4)
+    return function
 
 
 def die_with_parent(parent: int) -> None:
@@ -150,4 +166,5 @@ def mount(source: str | None, target: str, kind: str | None, flags: int, options
 @cache
 def machine() -> str:
     """The processor's name, as syscalls.NUMBERS knows it."""
-    return {"amd64": "x86_64", "arm64": "aarch64"}.get(platform.machine().lower(), platform.machine().lower())
+    name = os.uname().machine.lower()
+    return {"amd64": "x86_64", "arm64": "aarch64"}.get(name, name)

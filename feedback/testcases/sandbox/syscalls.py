@@ -46,10 +46,20 @@ FILES: dict[str, tuple[int | None, int | None]] = {
 """What changes files, for isolations that give a program a folder and mount all else read-only."""
 START: dict[str, tuple[int | None, int | None]] = {"execve": (59, 221), "arch_prctl": (158, None)}
 """What starting a compiled program takes; Landlock says which file may be started."""
+SERVER: dict[str, tuple[int | None, int | None]] = {
+    "sendmsg": (46, 211), "recvmsg": (47, 212), "wait4": (61, 260), "kill": (62, 129), "prctl": (157, 167),
+    "memfd_create": (319, 279), "pidfd_open": (434, 434),
+}
+"""What fork servers do besides, and forking."""
+FOLDERS: dict[str, tuple[int | None, int | None]] = {
+    "capset": (126, 91), "mount": (165, 40), "unshare": (272, 97), "landlock_create_ruleset": (444, 444),
+    "landlock_add_rule": (445, 445), "landlock_restrict_self": (446, 446),
+}
+"""What fork servers do to give their children a folder."""
 ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 
-THREAD = 0x3D0F00
-"""The flags with which the C library starts a thread, and nothing else."""
+THREAD, CHILD = 0x3D0F00, 17
+"""The flags with which the C library starts a thread, and kernel.fork a process; and nothing else."""
 STACK, STACK_BYTES = 0x20000, 8 << 20
 CONTROLS = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
 """Reading a terminal's settings and size, FIONREAD, FIONBIO, close-on-exec."""
@@ -61,27 +71,48 @@ _LOAD, _EQUAL, _ABOVE, _SOME, _JUMP, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x05, 0x0
 Step = tuple[int, int, int, int]
 
 
-def assemble(machine: str, files: bool = False, start: bool = False) -> bytes:
-    """The filter for a processor, with FILES or START or without; raises KeyError for one that is not known."""
+def assemble(machine: str, files: bool = False, start: bool = False, server: bool = False) -> bytes:
+    """The filter for a processor, with FILES, START, or what a server does; raises KeyError for one that is not known.
+
+    The filter of a fork server holds its children too; `last` takes from them what the server has and they may not.
+    """
     column = list(ARCHITECTURES).index(machine)
     steps: list[Step] = [
         (_LOAD, 0, 0, 4), (_EQUAL, 1, 0, ARCHITECTURES[machine]), (_RETURN, 0, 0, KILL),
         (_LOAD, 0, 0, 0), (_ABOVE, 0, 1, 0x40000000), (_RETURN, 0, 0, KILL),   # the second set of numbers, x32
     ]
     named = {**NUMBERS, **(FILES if files else {}), **(START if start else {})}
-    bodies = {number: CONDITIONS.get(name, [_give(ALLOW)]) for name, numbers in named.items()
+    conditions = CONDITIONS
+    if server:
+        named |= {**SERVER, **(FOLDERS if files else {})}
+        conditions = {**CONDITIONS, "clone": _one_of(0, [THREAD, CHILD])}
+    bodies = {number: conditions.get(name, [_give(ALLOW)]) for name, numbers in named.items()
               if (number := numbers[column]) is not None}
-    steps += _tree(sorted(bodies.items()))
+    return _packed(steps + _tree(sorted(bodies.items()), _refuse()))
+
+
+def last(machine: str) -> bytes:
+    """The filter by which a fork server's child gives up what only the server may do: small, so cheap to install."""
+    column = list(ARCHITECTURES).index(machine)
+    bodies = {number: [_refuse()] for numbers in (*SERVER.values(), *FOLDERS.values())
+              if (number := numbers[column]) is not None}
+    clone = NUMBERS["clone"][column]
+    assert clone is not None
+    bodies[clone] = CONDITIONS["clone"]
+    return _packed([(_LOAD, 0, 0, 0), *_tree(sorted(bodies.items()), _give(ALLOW))])
+
+
+def _packed(steps: Iterable[Step]) -> bytes:
     return b"".join(struct.pack("HBBI", *step) for step in steps)
 
 
-def _tree(bodies: list[tuple[int, list[Step]]]) -> list[Step]:
+def _tree(bodies: list[tuple[int, list[Step]]], otherwise: Step) -> list[Step]:
     """A binary search for the number: the kernel walks the filter once for every call there is, at each install."""
     if len(bodies) == 1:
         number, body = bodies[0]
-        return [(_EQUAL, 0, len(body), number), *body, _refuse()]
+        return [(_EQUAL, 0, len(body), number), *body, otherwise]
     middle = len(bodies) // 2
-    low, high = _tree(bodies[:middle]), _tree(bodies[middle:])
+    low, high = _tree(bodies[:middle], otherwise), _tree(bodies[middle:], otherwise)
     return [(_ABOVE, 0, 1, bodies[middle][0]), (_JUMP, 0, 0, len(low)), *low, *high]
 
 

@@ -6,9 +6,9 @@ what is expected of them. Children shed what is left, are held by seccomp and rl
 job.
 """
 
+import _socket
 import gc
 import os
-import socket
 import sys
 from typing import Any
 
@@ -32,6 +32,8 @@ KILL, GONE = b"k", b"g"
 """What the first says to the second when tests are over: kill the program; it hung up, so it may be dying by itself."""
 TESTS = b"t"
 """The mark of a job with a test program."""
+STREAM = (_socket.AF_UNIX, _socket.SOCK_STREAM, 0)
+"""The servers' sockets. They are the C module's: `socket` loads a dozen modules more, which every fork would carry."""
 
 
 def main(config: dict[str, Any]) -> None:
@@ -50,7 +52,7 @@ def main(config: dict[str, Any]) -> None:
     gc.freeze()
     children = Children(confinement, limits)
     first = os.getpid()
-    ours, theirs = socket.socketpair()
+    ours, theirs = _socket.socketpair(*STREAM)
     if kernel.fork() == 0:
         kernel.die_with_parent(first)
         ours.close()
@@ -81,8 +83,7 @@ def programs(children: Children) -> None:
 
 def lend(children: Children, source: str, entry: str) -> None:
     """Let a program answer the calls that come through a channel, until told that the tests are over."""
-    with socket.socket(fileno=os.dup(COMMANDS)) as control:
-        _, (channel, *_), _, _ = socket.recv_fds(control, 1, 1)
+    channel = received()
     page = Page(1, children.output_bytes)
     pid = children.fork(lambda: stand_in.serve(CHANNEL, page, source, entry, children.cpu_s), channel=channel)
     os.close(channel)
@@ -98,7 +99,20 @@ def lend(children: Children, source: str, entry: str) -> None:
     write_frame(COMMANDS, [never, death.status, death.cpu_s, death.killed])
 
 
-def jobs(children: Children, control: socket.socket) -> None:
+def received() -> int:
+    """The descriptor that the first server sends."""
+    control = _socket.socket(*STREAM, fileno=os.dup(COMMANDS))
+    _, ((_, _, data),), _, _ = control.recvmsg(1, _socket.CMSG_LEN(4))
+    control.close()
+    return int.from_bytes(data, sys.byteorder)
+
+
+def sent(control: _socket.socket, descriptor: int) -> None:
+    """Send a descriptor to the second server."""
+    control.sendmsg([b"c"], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, descriptor.to_bytes(4, sys.byteorder))])
+
+
+def jobs(children: Children, control: _socket.socket) -> None:
     """The first server's job: hand a program to the second, or run tests against one that the second lends."""
     tests = exactly(COMMANDS, 1) == TESTS
     if not tests:
@@ -108,16 +122,16 @@ def jobs(children: Children, control: socket.socket) -> None:
     write_frame(REPLIES, [number, [test(children, control, source, entry, text) for text in inputs]])
 
 
-def test(children: Children, control: socket.socket, source: str, entry: str, tests: str) -> Result:
+def test(children: Children, control: _socket.socket, source: str, entry: str, tests: str) -> Result:
     """The result of a test program against a program."""
     write_frame(control.fileno(), [0, "tests", source, entry, []])
     page = Page(1, children.output_bytes)
-    ours, theirs = socket.socketpair()
-    with ours:
-        with theirs:
-            socket.send_fds(control, [b"c"], [theirs.fileno()])
-        pid = children.fork(lambda: stand_in.test(CHANNEL, page, tests, entry, children.cpu_s), channel=ours.fileno())
-        death = children.wait(pid)
+    ours, theirs = _socket.socketpair(*STREAM)
+    sent(control, theirs.fileno())
+    theirs.close()
+    pid = children.fork(lambda: stand_in.test(CHANNEL, page, tests, entry, children.cpu_s), channel=ours.fileno())
+    death = children.wait(pid)
+    ours.close()
     _, found = page.read(1)
     page.memory.close()
     gone = bool(found) and found[0][1].startswith(stand_in.GONE)
