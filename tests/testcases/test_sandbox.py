@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from feedback.testcases.sandbox import isolation
+from feedback.testcases.sandbox import isolation, kernel
 from feedback.testcases.sandbox.codec import decode, encode
 from feedback.testcases.sandbox.job import Job, Limits, Program, Ran
 from feedback.testcases.sandbox.runner import Sandbox
