@@ -46,15 +46,23 @@ def _signals(name: str, data: Message, arena: bool, beside: list[str], at: Any, 
     told: dict[str, Any] = {"labels": _labels(data), "text": word(data.get("comment")), "created_at": moment(at),
                             "actor": actor}
     if rating is not None and arena and beside:
-        winners = [(name, tuple(beside))] if rating > 0 else [(other, (name,)) for other in beside]
-        for winner, losers in winners:
-            yield Signal(kind="vote", target=winner, compared=losers, value=1.0, scale_min=-1.0, scale_max=1.0,
-                         what=f"{name} {rating}", **told)
+        yield from _vote(name, rating, beside, told)
     elif rating is not None:
         yield Signal(kind="thumb", target=name, value=rating, scale_min=-1.0, scale_max=1.0, **told)
     score = number(mapping(data.get("details")).get("rating"))
     if score is not None and 1 <= score <= 10:
         yield Signal(kind="score", target=name, value=score, scale_min=1.0, scale_max=10.0, **told)
+
+
+def _vote(name: str, rating: float, beside: list[str], told: dict[str, Any]) -> Iterator[Signal]:
+    if rating > 0:
+        yield Signal(kind="vote", target=name, compared=tuple(beside), value=1.0, scale_min=-1.0, scale_max=1.0, **told)
+        return
+    for winner in beside:
+        yield Signal(kind="vote", target=winner, compared=(name,), value=1.0, scale_min=-1.0, scale_max=1.0,
+                     what=f"over {name}", created_at=told["created_at"], actor=told["actor"])
+    if told["text"] or told["labels"]:  # said of the answer that lost
+        yield Signal(kind="comment", target=name, polarity="negative", **told)
 
 
 def _labels(data: Message) -> tuple[str, ...]:
