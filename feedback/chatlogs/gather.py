@@ -153,7 +153,8 @@ def _called(signals: pl.DataFrame, names: pl.DataFrame, messages: pl.DataFrame) 
     """The signals, those that call a message by another name pointed at the message and its conversation."""
     if names.is_empty():
         return signals
-    meant = names.unique("target_msg_id", keep="first", maintain_order=True).join(
+    # Several calls of a trace share its name: what is said of the trace is said of the last.
+    meant = names.unique("target_msg_id", keep="last", maintain_order=True).join(
         messages.select("msg_id", into="conv_id"), left_on="meant", right_on="msg_id", how="inner")
     return signals.join(meant, on="target_msg_id", how="left", maintain_order="left").with_columns(
         target_msg_id=pl.coalesce("meant", "target_msg_id"), conv_id=pl.coalesce("into", "conv_id"),

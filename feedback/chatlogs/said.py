@@ -90,18 +90,18 @@ def exchange(asked: Iterable[Any], answers: Iterable[Any], dropped: Counter[str]
     """One request to a model: the history it was sent, and its answers beside each other, all named by what was said.
 
     Of the history only the last message is as old as the request. Several answers are siblings made for one asking: the
-    first is on the main path until a later request shows which one the user went on with.
+    first is the one that `names` mean, and on the main path until a later request shows which one was gone on with.
     """
     history = turns(asked, dropped)
     if history and history[-1].role != "assistant":
         history[-1] = replace(history[-1], created_at=asked_at)
     history = chained(history)
     before = history[-1].key if history else None
-    given = [replace(answer, model=model, created_at=answered_at, names=names, role="assistant")
+    given = [replace(answer, role="assistant", model=model, created_at=answered_at)
              for answer in turns(answers, dropped)]
     beside = (SIDE_BY_SIDE,) if len(given) > 1 else ()
-    return history + [replace(chained([answer], before)[0], flags=(*answer.flags, *beside), on_main_path=place == 0)
-                      for place, answer in enumerate(given)]
+    return history + [replace(chained([answer], before)[0], flags=(*answer.flags, *beside), on_main_path=place == 0,
+                              names=() if place else names) for place, answer in enumerate(given)]
 
 
 def once(read: Iterable[Turn], dropped: Counter[str]) -> list[Turn]:

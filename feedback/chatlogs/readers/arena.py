@@ -86,7 +86,7 @@ def _flags(turn: Turn, fields: Mapping[str, Any], cut: bool) -> Iterator[str]:
     if cut:
         yield "context left out"
     toxic = fields.get("toxic_chat_tag")
-    if isinstance(toxic, Mapping) and any(isinstance(tag, Mapping) and tag.get("flagged") for tag in toxic.values()):
+    if turn.role == "user" and isinstance(toxic, Mapping) and any(isinstance(tag, Mapping) and tag.get("flagged") for tag in toxic.values()):
         yield "toxic"
 
 

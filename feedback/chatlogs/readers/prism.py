@@ -31,7 +31,7 @@ def _read(record: Record) -> Iterator[Conversation]:
     if key is None or not isinstance(history, list):
         raise Broken(record.place, "no conversation",
                      "holds no conversation: conversation_id is a text, conversation_history a list of messages")
-    dropped: Counter[str] = Counter()
+    dropped, lost = Counter[str](), Counter[str]()
     rounds = _rounds(history, dropped)
     at = moment(fields.get("generated_datetime"))
     turns: list[Turn] = []
@@ -40,15 +40,15 @@ def _read(record: Record) -> Iterator[Conversation]:
     for messages in rounds.values():
         added = list(_turns(messages, before, dropped))
         turns += (replace(one, created_at=at) for one in added)
-        signals += _signals([message for message in messages if _key(message) in {one.key for one in added}])
+        signals += _signals(messages, {one.key for one in added}, lost)
         before = next((one.key for one in reversed(added) if one.on_main_path), before)
-    whole = Counter({"about the whole conversation": told} if (told := _told_of_the_whole(fields)) else {})
+    lost["about the whole conversation"] += _told_of_the_whole(fields)
     remark = fields.get("open_feedback")
     if isinstance(remark, str) and remark.strip() and turns:
         last = next((one for one in reversed(turns) if one.role == "assistant" and one.on_main_path), turns[-1])
         signals.append(Signal(kind="comment", target=last.key, text=remark, what="open_feedback"))
     yield Conversation(key=key, user=word(fields.get("user_id")), turns=turns, signals=signals, dropped=dropped,
-                       dropped_signals=whole, licence="cc-by-nc-4.0", redistributable=False)
+                       dropped_signals=+lost, licence="cc-by-nc-4.0", redistributable=False)
 
 
 def _rounds(history: Sequence[Any], dropped: Counter[str]) -> dict[int, list[Mapping[str, Any]]]:
@@ -86,9 +86,15 @@ def _key(message: Mapping[str, Any]) -> str:
     return f"{turn} user" if message.get("role") == "user" else f"{turn} model {message.get('within_turn_id')}"
 
 
-def _signals(messages: Sequence[Mapping[str, Any]]) -> Iterator[Signal]:
+def _signals(messages: Sequence[Mapping[str, Any]], kept: set[str], lost: Counter[str]) -> Iterator[Signal]:
     """The scores of the answers of a turn, and the choice among them."""
-    answers = {_key(message): message for message in messages if message.get("role") == "model"}
+    answers: dict[str, Mapping[str, Any]] = {}
+    for message in messages:
+        key, score = _key(message), number(message.get("score"))
+        if message.get("role") == "model" and key in kept and key not in answers:
+            answers[key] = message
+        elif score is not None:
+            lost["of a message that was left out"] += 1
     for key, message in answers.items():
         others = tuple(other for other in answers if other != key)
         score = number(message.get("score"))

@@ -34,10 +34,11 @@ def _read(record: Record) -> Iterator[Conversation]:
                      "holds no conversation: conversation_hash is a text, conversation a list of messages")
     dropped: Counter[str] = Counter()
     model = word(fields.get("model"))
-    read = [_turn(message, model, dropped) for message in messages]
+    turns = chained(one for message in messages if (one := _turn(message, model, dropped)) is not None)
+    if turns and turns[-1].created_at is None:  # the first release times conversations only
+        turns[-1] = replace(turns[-1], created_at=moment(fields.get("timestamp")))
     user = next((name for message in messages if (name := _user(message)) is not None), None)
-    yield Conversation(key=key, user=user, turns=chained(one for one in read if one is not None), dropped=dropped,
-                       licence="odc-by")
+    yield Conversation(key=key, user=user, turns=turns, dropped=dropped, licence="odc-by")
 
 
 def _turn(message: Any, model: str | None, dropped: Counter[str]) -> Turn | None:
