@@ -10,7 +10,7 @@ from feedback.chatlogs.leaks import leak
 from generators.made import Made
 from preferences.event_changes import Repaired, Rephrased, edits
 from preferences.event_rules import EventRule, Regenerated, Votes, community, ranks, scores, thumbs
-from preferences.event_scene import Claim, Scene
+from preferences.event_scene import NOT_A_PERSON, PERSON, Claim, Scene, of_people
 from preferences.evidence import assistant
 from preferences.ranked import check_responses
 from preferences.split import check_share, with_split
@@ -60,7 +60,7 @@ class PairByEvents:
                 ) -> tuple[list[Claim], dict[Key, list[Claim]], dict[Key, str]]:
         """All claims; those that stand by what they say; and the fate of each pair that they make."""
         check_responses(prompts, responses)
-        scene = Scene(messages, events, set(responses["response_id"]))
+        scene = Scene(messages, of_people(events), set(responses["response_id"]))
         claims = [claim for rule in self.rules for claim in rule(scene)]
         standing: defaultdict[Key, list[Claim]] = defaultdict(list)
         for claim in claims:
@@ -115,6 +115,7 @@ def pair_by_events(*rules: str | EventRule, cap: int | None = None, seed: int = 
     "vote" (E1), "score" or `scores(...)` (E2), "rank" or `ranks(...)` (E3), "thumb" or `thumbs(...)` (E4),
     "regenerate" (E5, weak), "edit" or `edits(...)` (E6), "repair" (E8), "rephrase" (E12), "community" or
     `community(...)` (E13). Without any: vote, score, rank, thumb and edit, in which the user says it outright.
+    Only what people said counts: logs hold evaluations by models and rules too.
 
     Each two answers that a rule compares are a claim, which stands or has a fate of its own ("tie", "both bad", ...).
     Claims that say the same are one pair with the evidence of all; where one says A over B and another B over A, the
@@ -180,8 +181,10 @@ def _event_counts(events: pl.DataFrame, claims: Sequence[Claim], table: pl.DataF
     standing = {name for claim in claims if not claim.fate for name in claim.events}
     claiming = {name for claim in claims for name in claim.events}
     lost: Counter[str] = Counter()
-    for name, kind in events.select("event_id", "kind").iter_rows():
-        if name not in used:
+    for name, kind, actor in events.select("event_id", "kind", "actor_kind").iter_rows():
+        if actor != PERSON:
+            lost[NOT_A_PERSON] += 1
+        elif name not in used:
             lost["its pair was dropped" if name in standing else "its claims do not stand" if name in claiming
                  else "nothing to compare" if kind in read else "kind not asked for"] += 1
     return count("preferences", "events", events.height, out=events.height - lost.total(), dropped=lost)

@@ -68,7 +68,7 @@ class Rephrased(Repaired):
 
 
 def edits(smallest: float = 0.05, largest: float = 0.8) -> Edits:
-    """E6: a person's edit of an answer over the answer, with the share of changed words as margin (Gao et al. 2024).
+    """E6: a person's edit of an answer over the answer, with the share of changed words as margin (PRELUDE).
 
     An edit of less than `smallest` of the words is a typo, one of more than `largest` another text; both are dropped.
     The two numbers are ours: PRELUDE, which counts this cost, names none. Raises ConfigError where they are no window.

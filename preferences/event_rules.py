@@ -176,7 +176,7 @@ class Community:
 
 
 def scores(min_margin: float = 0.0, min_z: float = 0.0, labels: Sequence[str] = ()) -> Scores:
-    """E2: two answers of one turn that one person scored (PRISM, Kirk et al. 2024: 1 to 100), the higher one chosen.
+    """E2: two answers of one turn that one person scored (PRISM: 1 to 100), the higher one chosen.
 
     The margin is in points of the scale; people use scales in their own way, so `min_z` asks for a distance in standard
     deviations of all that this person gave (null where they gave one value only). Scores with a label ("humor") are not
@@ -187,7 +187,7 @@ def scores(min_margin: float = 0.0, min_z: float = 0.0, labels: Sequence[str] = 
 
 
 def ranks(synthetic: bool = False) -> Ranks:
-    """E3: sibling answers that people ranked, 1 the best (Open-Assistant, Köpf et al. 2023).
+    """E3: sibling answers that people ranked, 1 the best (Open-Assistant).
 
     Only siblings that were reviewed and not deleted; and, unless `synthetic`, that no program wrote.
     """
@@ -200,7 +200,7 @@ def thumbs(unvoted: bool = False) -> Thumbs:
 
 
 def community(max_gap_s: float = 3600.0, min_margin: float = 20.0, min_rank_gap: float = 0.5) -> Community:
-    """E13: replies to one message with scores of a community, controlled as DialogRPT does (Gao et al. 2020).
+    """E13: replies to one message with scores of a community, controlled as DialogRPT does.
 
     Only scores without a scale (up-votes minus down-votes). Two replies are compared where none was posted between
     them, at most `max_gap_s` seconds apart, since the older one had more time to be liked; their scores must differ by

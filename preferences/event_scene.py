@@ -12,6 +12,9 @@ from feedback.chatlogs.answers import Answer, Answers, logged
 from feedback.chatlogs.repairs import Anchor
 
 Row = Mapping[str, Any]
+PERSON = "human"
+NOT_A_PERSON = "not a person's"
+"""Why an event of a model or a rule makes no label: logs hold evaluations that look like what users do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +36,11 @@ class Claim:
     """The distance of the scores in standard deviations of all that this person gave."""
     feedback: tuple[str, ...] = ()
     """What the user said of the answers, which chosen must not know."""
+
+
+def of_people(events: pl.DataFrame) -> pl.DataFrame:
+    """The events that people gave."""
+    return events.filter(pl.col("actor_kind") == PERSON)
 
 
 class Scene:

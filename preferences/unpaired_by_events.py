@@ -9,6 +9,7 @@ import polars as pl
 
 from feedback.chatlogs.answers import Answer, logged
 from generators.made import Made
+from preferences.event_scene import NOT_A_PERSON, PERSON
 from preferences.evidence import assistant
 from preferences.ranked import check_responses
 from preferences.split import check_share, with_split
@@ -78,6 +79,8 @@ class UnpairedByEvents:
     def _label(self, event: Mapping[str, Any]) -> tuple[str, bool | None]:
         """What an event says of its target: good, bad, or nothing and why."""
         kind = event["kind"]
+        if event["actor_kind"] != PERSON:
+            return NOT_A_PERSON, None
         if kind == "follow_up" and "ordinal" in self.sources and event["ordinal"] is not None:
             return self._checked(event, {1: False, 2: False, 4: True, 5: True}.get(event["ordinal"]))
         if kind not in self.sources:
@@ -114,7 +117,7 @@ def unpaired_by_events(*sources: str, revisions: bool = False, unjustified: bool
     """Labels for single answers, for trainers that need no pairs (KTO, Ethayarajh et al. 2024).
 
     `sources`: "thumb" (up good, down bad), "vote" (both bad), "follow_up" (the user's words: positive or negative),
-    "ordinal" (WildReward, 2025: 4 and 5 good, 1 and 2 bad, of words that have an ordinal), "copy" (copied is good: a
+    "ordinal" (WildReward: 4 and 5 good, 1 and 2 bad, of words that have an ordinal), "copy" (copied is good: a
     weak sign). Without any: thumb, vote and follow_up. A wish for something new is no complaint: `revisions` counts it
     where its polarity is negative. `unjustified` also counts complaints that a validator found wrong, and so teaches
     to give in. Words of less than `least_confidence` count for nothing. No event is no label: silence is not content.

@@ -11,11 +11,16 @@ from feedback.chatlogs.groups import groups
 from feedback.chatlogs.repairs import Anchor, anchors
 from generators.made import Made
 from schemas import PROMPTS, RESPONSES
+from schemas.errors import ConfigError
 from schemas.funnel import Count, count
 from schemas.ids import text_digest
 from schemas.messages import Message, prompt_id
 from schemas.responses import response_id
 
+CUT = ("orphan", "context left out")
+"""Flags of messages that followed one which the log does not hold."""
+UNFINISHED = ("unfinished", "error", "tool call")
+"""Flags of messages that are no whole answer."""
 EDITED = ("edit", "correction")
 """Kinds of events whose text is an answer as a person would have it."""
 _READ = ("msg_id", "conv_id", "parent_id", "role", "text", "model", "user_hash", "created_at", "on_main_path",
@@ -59,6 +64,8 @@ class Tree:
         said = () if msg_id is None else self._paths[msg_id]
         for step in reversed(way):
             row = self.rows[step]
+            if set(CUT) & set(row["flags"]):
+                said = None
             turn: tuple[Message, ...] = ({"role": row["role"], "content": row["text"]},) if _shown(row) else ()
             said = None if said is None else (*said, *turn)
             self._paths[step] = said
@@ -85,8 +92,10 @@ class Tree:
         if question is None or question["role"] != "user":
             return "its prompt does not end with a user's turn"
         said = self.path(anchor.before)
-        if said is None:
+        if said is None or set(CUT) & {*row["flags"], *question["flags"]}:
             return "a message before it is missing"
+        if set(UNFINISHED) & set(row["flags"]):
+            return "no whole answer"
         if licensed_only and not (row["redistributable"] and question["redistributable"]):
             return "may not be passed on"
         if not question["text"].strip():
@@ -105,6 +114,10 @@ class Logged:
     """Answers out of logs; see `logged`."""
 
     licensed_only: bool
+
+    def __call__(self) -> Made:
+        """Answers of logs are made from the messages, not from a file: see `prompts` and `responses`."""
+        raise ConfigError("logged() needs the messages of chat logs; add messages=chat_logs(...) to the recipe")
 
     def answers(self, messages: pl.DataFrame, events: pl.DataFrame) -> "Answers":
         """Every answer that an event speaks of, and its siblings; and why others are none."""

@@ -270,6 +270,25 @@ def test_the_pairs_of_one_user_are_capped() -> None:
     assert fates(made.counts) == {"in": 5, "out": 2, "cap": 3}
 
 
+def test_a_models_vote_in_a_log_makes_no_pair() -> None:
+    made = two().event("vote", "c/b", 1.0, compared=["c/a"], actor_kind="llm").made(pair_by_events())
+    assert made.table.is_empty()
+    assert fates(made.counts, "events") == {"in": 1, "not a person's": 1}
+
+
+@pytest.mark.parametrize(("more", "reason"), [
+    ({"flags": ["unfinished"]}, "no whole answer"), ({"flags": ["orphan"]}, "a message before it is missing")])
+def test_half_an_answer_or_one_to_half_a_conversation_is_no_response(more: Any, reason: str) -> None:
+    log = Log().ask("c/q").answer("c/a", "c/q", **more).event("thumb", "c/a", 1.0)
+    assert fates(logged().responses(*log.frames()).counts, "messages") == {"in": 1, reason: 1}
+
+
+def test_what_follows_a_message_that_the_log_lacks_has_no_prompt() -> None:
+    log = Log().ask("c/q", flags=["context left out"]).answer("c/a", "c/q").ask("c/q2", "c/a").answer("c/b", "c/q2")
+    log.event("thumb", "c/b", 1.0)
+    assert fates(logged().responses(*log.frames()).counts, "messages") == {"in": 1, "a message before it is missing": 1}
+
+
 def test_mistakes_are_told_before_anything_is_read() -> None:
     with pytest.raises(ConfigError, match="no rule is called 'thumbs'"):
         pair_by_events("thumbs")

@@ -1,0 +1,52 @@
+"""When a log was first imported: the day of what a log itself does not date, kept so that it never changes."""
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from datetime import date
+from pathlib import Path
+
+from generators.records import each_file, files_of
+
+LEDGER = "imported.json"
+"""In WINNOW_HOME: the SHA-256 of a file, and the day on which it was first imported."""
+
+
+def first_days(paths: Iterable[str], home: Path, day: date) -> dict[str, date]:
+    """The day on which each file (or member of an archive) was first imported, by its name; new ones get `day`.
+
+    A file is known by its bytes: renamed, it keeps its day; grown, it is a new one.
+    """
+    names = {str(local): _digest(local) for path in paths for local in files_of(path)}
+    known = _noted(home, set(names.values()), day)
+    return {file.name: known[digest] for name, digest in sorted(names.items()) for file in each_file(name)}
+
+
+def day_of(build: str) -> date | None:
+    """The day that a build's name is; None where it is another name."""
+    try:
+        return date.fromisoformat(build) if len(build) == len("2026-01-31") else None
+    except ValueError:
+        return None
+
+
+def _noted(home: Path, digests: set[str], day: date) -> dict[str, date]:
+    """The days of these files, once those that are new are in the ledger; one process at a time."""
+    home.mkdir(parents=True, exist_ok=True)
+    path = home / LEDGER
+    with (home / f".{LEDGER}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        told: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+        new = {digest: day.isoformat() for digest in digests if digest not in told}
+        if new:
+            beside = path.with_name(f".{LEDGER}.{os.getpid()}")
+            beside.write_text(json.dumps({**told, **new}, indent=0, sort_keys=True))
+            beside.replace(path)
+    return {digest: date.fromisoformat({**told, **new}[digest]) for digest in digests}
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,45 @@
+"""CHAT LOGS: the files that a dataset's conversations are read from, whole or of one day."""
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from feedback.chatlogs.gather import Gathered, gather
+from feedback.chatlogs.imports import first_days
+from feedback.chatlogs.sniff import named
+from privacy.people import Salt
+from schemas.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatLogs:
+    """Reads logs; see `chat_logs`."""
+
+    paths: tuple[str, ...]
+    reader: str | None
+
+    def read(self, home: Path, day: date | None = None, forgotten: frozenset[str] = frozenset()) -> Gathered:
+        """The messages and signals of all conversations; with `day`, of those that were touched on it.
+
+        `home` is WINNOW_HOME, which holds the salt of the digests and the days of what logs do not date. Raises what
+        `gather` raises.
+        """
+        undated = None if day is None else first_days(self.paths, home, day)
+        return gather(self.paths, Salt.find(home), forgotten=forgotten, day=day, undated=undated, reader=self.reader)
+
+
+def chat_logs(*paths: str | Path, reader: str | None = None) -> ChatLogs:
+    """The messages and signals of chat logs: files, globs, folders or zip archives, each of the format it looks like.
+
+    `reader` names the format of all of them instead. A build that is named after a day (2026-01-31) holds each
+    conversation with a message or a signal of that day, as it stood at the day's end, and of its signals those of the
+    day; what a log does not date counts as of the day its file was first imported. A build of any other name holds
+    everything. Names of users and conversations are salted digests; personal data and secrets are replaced by
+    placeholders before anything is written. Raises ConfigError without a path, or for a reader there is not.
+    """
+    if not paths:
+        raise ConfigError('chat_logs: name the logs, such as chat_logs("logs/**/*.json")')
+    if reader is not None:
+        named(reader)
+    return ChatLogs(paths=tuple(str(path) for path in paths), reader=reader)
+
