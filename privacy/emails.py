@@ -5,27 +5,25 @@ from collections.abc import Iterator
 
 from privacy.finding import Finding
 
-_LEFT = re.compile(r"[\w.%+&='/-]*[\w%+&=-]$")
+_LEFT = re.compile(r"[\w%+-][\w.%+&='-]*(?<![.'])$")
 _RIGHT = re.compile(r"(?:[\w-]{1,63}\.){1,8}(?:[^\W\d_]{2,24}|xn--[a-z0-9-]{2,59})(?![\w-])")
 _LOCAL = 64
-_NO_DOMAINS = frozenset(("py", "js", "ts", "java", "cpp", "html", "css", "json", "txt", "png", "jpg", "md", "sh"))
+_SUFFIXES = frozenset(("py", "js", "ts", "java", "cpp", "html", "css", "json", "txt", "png", "jpg", "svg", "sh"))
+"""Of files, and no top-level domains: icon@2x.png."""
 _PROGRAMS = frozenset(("git", "hg", "svn"))
-"""Who logs in to fetch a repository: git@host:owner/name is no one's address."""
+"""Who logs in to fetch a repository: git@host:owner/name is nobody's address."""
 
 
 def emails(text: str) -> Iterator[Finding]:
-    """Whatever stands around an @: a local part to its left, a host with a top-level domain to its right."""
+    """A local part to the left of an @, a host with a top-level domain to its right."""
     at = text.find("@")
     while at >= 0:
-        left = _LEFT.search(text, max(0, at - _LOCAL), at)
         right = _RIGHT.match(text, at + 1)
-        if left and right:
-            start = at - len(left[0].lstrip(".'/=&-"))
-            local = text[start:at]
-            if local and not _no_address(local, right[0], text[right.end():right.end() + 1]):
-                yield Finding("EMAIL", start, right.end())
+        left = right and _LEFT.search(text, max(0, at - _LOCAL), at)
+        if left and right and not _nobody(left[0], right[0], text[right.end():right.end() + 1]):
+            yield Finding("EMAIL", left.start(), right.end())
         at = text.find("@", at + 1)
 
 
-def _no_address(local: str, host: str, after: str) -> bool:
-    return (local in _PROGRAMS and after in (":", "/")) or host.rpartition(".")[2].lower() in _NO_DOMAINS
+def _nobody(local: str, host: str, after: str) -> bool:
+    return (local in _PROGRAMS and after in (":", "/")) or host.rpartition(".")[2].lower() in _SUFFIXES

@@ -1,0 +1,78 @@
+"""Secrets known by where they stand: PEM blocks, credentials in URLs, what is assigned to a password or key."""
+
+import re
+from collections.abc import Iterator
+
+from privacy.finding import Finding
+
+_PEM = re.compile(r"-{3,5}\s?BEGIN ([A-Z0-9 ]{3,40}?)\s?-{3,5}")
+_BODY = re.compile(r"(?:[A-Za-z0-9+/=\s:,\"'\\.>|#*+-]|Proc-Type|DEK-Info)*")
+_LONGEST = 1 << 16
+_URL = re.compile(r"(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]{1,30}://([^\s/:@\"'<>]*:[^\s@\"'<>/]+)@(?=[^\s@])")
+_TEMPLATE = re.compile(r"[{}\[\]$<>*]|^[^:]*:(?:\*+|x+|\.+|password|passwd|pass|pwd|pw|secret|token)$", re.IGNORECASE)
+_BEARER = re.compile(r"\b(?:[Bb]earer|BEARER|[Bb]asic)\s+([A-Za-z0-9._~+/-]{16,}=*)")
+_WORD = re.compile(rb"passw|passphrase|pwd|secret|token|credential"
+                   rb"|(?:api|access|account|auth|secret|private|encryption|signing|master|subscription)[ _-]?key")
+_ASSIGNED = re.compile(
+    r"[a-zA-Z0-9_ -]{0,20}(?:\\?[\"'`])?\s*(?:\]\s*)?(?::=|=>|==?|:|\(|\bis\b)\s*"
+    r"(?:(?P<quote>\\?[\"'`])(?P<quoted>[^\s\"'`\\]{8,200}+)(?P=quote)"
+    r"|(?P<bare>[A-Za-z0-9+/_~!@#$%^&*-]{16,200}+={0,2})(?![\w(\[.=]))")
+_SPOKEN = re.compile(r"(?:ord|wd|phrase)?(?: is|:) (?:now )?(?P<bare>[^\s\"'`<>()\[\]{},;]{6,64}+)(?![(\[=])")
+"""After passw, pwd: what people tell each other."""
+_PASSWORDS = (b"passw", b"pwd", b"passphrase")
+_PLACEHOLDER = re.compile(r"<[A-Z_]+_[0-9]+>")
+_SIGNS = (re.compile(r"[0-9]"), re.compile(r"[a-z]"), re.compile(r"[A-Z]"), re.compile(r"[^A-Za-z0-9_]"))
+_HEX = re.compile(r"[0-9a-f]{32,}|[0-9A-F]{32,}")
+
+
+def pem(text: str) -> Iterator[Finding]:
+    """PEM blocks whole; one that is cut off, as far as its letters go."""
+    after = 0
+    for match in _PEM.finditer(text):
+        if match.start() < after:
+            continue
+        end = re.compile(rf"-{{3,5}}\s?END {re.escape(match[1])}\s?-{{3,5}}").search(
+            text, match.end(), match.end() + _LONGEST)
+        body = _BODY.match(text, match.end())
+        after = end.end() if end else body.end() if body else match.end()
+        yield Finding("PRIVATE_KEY", match.start(), after)
+
+
+def url_credentials(text: str) -> Iterator[Finding]:
+    """user:password of scheme://user:password@host, unless it is a template or the word password."""
+    for match in _URL.finditer(text):
+        if not _TEMPLATE.search(match[1]):
+            yield Finding("CREDENTIALS", *match.span(1))
+
+
+def bearers(text: str, start: int, end: int) -> Iterator[Finding]:
+    """What follows Bearer or Basic, when it looks drawn at random."""
+    for match in _BEARER.finditer(text, start, end):
+        if _random(match[1], 3):
+            yield Finding("SECRET", *match.span(1))
+
+
+def assigned(text: str, lower: bytes) -> Iterator[Finding]:
+    """What is assigned to a name that says secret, and looks like one: digits and letters, not another name.
+
+    `lower` is the text in lower case, what is not ASCII as ?.
+    """
+    for word in _WORD.finditer(lower):
+        match = _ASSIGNED.match(text, word.end())
+        spoken = _SPOKEN.match(text, word.end()) if match is None and word[0] in _PASSWORDS else None
+        if match is not None and match["quoted"]:
+            which, kinds = "quoted", 2
+        elif match is not None or spoken is not None:
+            which, kinds = "bare", 2 if match is None else 3
+        else:
+            continue
+        given = match or spoken
+        if given is not None and _random(given[which], kinds) and not _PLACEHOLDER.search(given[which]):
+            yield Finding("SECRET", *given.span(which))
+
+
+def _random(value: str, kinds: int) -> bool:
+    """Whether a value has a digit and so many kinds of signs; or is all hex."""
+    if _HEX.fullmatch(value):
+        return True
+    return _SIGNS[0].search(value) is not None and sum(sign.search(value) is not None for sign in _SIGNS) >= kinds
