@@ -21,11 +21,13 @@ from feedback.testcases.given import answer_inputs, given
 from feedback.testcases.outcomes import check
 from feedback.testcases.programs import programs
 from feedback.testcases.references import by_reference
+from feedback.testcases.runs import Runs
 from feedback.testcases.sandbox import isolation
 from feedback.testcases.sandbox.job import Limits
 from feedback.testcases.vote import vote_outputs
 from filters.pairs import identical
 from generators.sample import sample
+from generators.segments import SUFFIX, decode, lines
 from generators.store import ReplyStore
 from pipelines.commands import ready
 from preferences.by_tests import pair_by_tests
@@ -102,10 +104,19 @@ def test_every_table_of_test_cases_is_a_table_of_the_build(tables: dict[str, pl.
                                                                                     ("timeout", 4)]
 
 
-def test_a_measurement_is_in_no_table_but_in_what_was_spent(built: Build, tables: dict[str, pl.DataFrame]) -> None:
+def test_a_measurement_is_in_no_table_but_in_what_was_spent(
+        built: Build, folder: Path, tables: dict[str, pl.DataFrame]) -> None:
     assert tables["executions"]["cpu_ms"].null_count() == tables["executions"].height
     spent = json.loads((built.path / "executions" / "spent.json").read_text())
-    assert spent["cpu_ms"] > 4 * 200 * 0.9  # four runs that never end, each stopped after 0.2 CPU seconds
+    files = (folder / "runs").rglob(f"*{SUFFIX}")
+    kept = {record["key"]: record for file in files for _, line in lines(file.read_bytes()) if (record := decode(line))}
+    asked = tables["executions"].join(tables["test_inputs"], on="input_id")
+    keys = [Runs(folder, row["environment"]).key(row["program_id"], row["kind"], row["value"], 0)
+            for row in asked.iter_rows(named=True)]
+    assert len(keys) == 116
+    assert spent["cpu_ms"] == pytest.approx(sum(kept[key]["cpu_ms"] for key in keys), abs=0.001)
+    assert min(record["cpu_ms"] for record in kept.values() if record["status"] == "timeout") > max(
+        record["cpu_ms"] for record in kept.values() if record["status"] == "ran")  # those that never end took the most
 
 
 def test_pairs_are_worth_what_the_plant_says(built: Build, tables: dict[str, pl.DataFrame]) -> None:
