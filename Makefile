@@ -21,8 +21,8 @@ help:  ## this list
 demo: .venv/.made  ## build the dataset arithmetic with tiny models that ship with Winnow; no network
 	@.venv/bin/winnow build arithmetic
 
-test: .venv/.made  ## run the tests
-	@.venv/bin/python -m pytest
+test: .venv/.made  ## run the tests, as many at once as there are processors
+	@.venv/bin/python -m pytest -n auto --dist loadfile
 
 check: .venv/.made .venv-check/.made  ## lint, types, import laws
 	@.venv-check/bin/ruff check .
