@@ -86,7 +86,7 @@ class Rows:
             made.dropped_conversations["forgotten"] += 1
             return
         name = bytes.fromhex(conv_id)
-        if name not in self._conversations:
+        if conversation.turns and name not in self._conversations:  # else a signal on one of another record
             made.conversations.add(name)
         one = _One(self._salt, conv_id, user, conversation, origin, Scrub() if self._scrubbed else None)
         self._turns(one, made)

@@ -17,7 +17,7 @@ from typing import Any
 
 from feedback.chatlogs.languages import language
 from feedback.chatlogs.parts import Conversation, Format, Signal, Turn, chained
-from feedback.chatlogs.said import first, listing, once, turns, word
+from feedback.chatlogs.said import first, listing, mapping, once, turns, word
 from feedback.chatlogs.siblings import SIDE_BY_SIDE
 from feedback.chatlogs.times import moment
 from generators.records import Broken, Record
@@ -85,8 +85,8 @@ def _flags(turn: Turn, fields: Mapping[str, Any], cut: bool) -> Iterator[str]:
         yield SIDE_BY_SIDE
     if cut:
         yield "context left out"
-    toxic = fields.get("toxic_chat_tag")
-    if turn.role == "user" and isinstance(toxic, Mapping) and any(isinstance(tag, Mapping) and tag.get("flagged") for tag in toxic.values()):
+    tags = mapping(fields.get("toxic_chat_tag")).values()
+    if turn.role == "user" and any(mapping(tag).get("flagged") for tag in tags):
         yield "toxic"
 
 
