@@ -44,9 +44,11 @@ def _method(dataset: PreferenceDataset) -> dict[str, str]:
     """Each keyword of the recipe and the operator behind it."""
     parts = {"responses": dataset.responses, "rankings": dataset.rankings, "preferences": dataset.preferences,
              "programs": dataset.programs, "executions": dataset.executions, "outcomes": dataset.outcomes,
-             "unpaired": dataset.unpaired, "lists": dataset.lists}
+             "unpaired": dataset.unpaired, "lists": dataset.lists, "correct": dataset.correct}
     method = {name: in_words(part) for name, part in parts.items() if part is not None}
     method |= {f"judgments {number}": in_words(part) for number, part in enumerate(dataset.judged, 1)}
+    for loop in dataset.loops:
+        method |= {f"{type(loop).__name__.lower()}, {name}": in_words(part) for name, part in _parts_of(loop).items()}
     if dataset.rounds is not None and dataset.round is not None:
         method["round"] = f"{dataset.round} of {dataset.rounds.n}, on prompts that no other round has"
     for name, several in (("test_inputs", dataset.written_inputs),
@@ -57,6 +59,10 @@ def _method(dataset: PreferenceDataset) -> dict[str, str]:
     return method
 
 
+def _parts_of(loop: Any) -> dict[str, Any]:
+    return {field.name: getattr(loop, field.name) for field in dataclasses.fields(loop)}
+
+
 def _limits(dataset: PreferenceDataset) -> list[str]:
     """What labels by tests cannot know."""
     made = made_by(dataset)
@@ -65,6 +71,8 @@ def _limits(dataset: PreferenceDataset) -> list[str]:
         who = {"vote": "the vote of the answers themselves", "model": "what a model wrote"}
         told.append(f"Expected outputs are {' and '.join(who[one] for one in sorted(made))}: an error that most share "
                     "passes for right.")
+    if dataset.repairs is not None and not set(dataset.repairs.report.sources or made).isdisjoint(made):
+        told.append("Repairs were shown tests that label them: a repair may have copied what is expected.")
     if not getattr(dataset.preferences, "anchor", ()):
         told.append("No test of people or references anchors the chosen answer: in some pairs both answers are wrong.")
     return told

@@ -20,6 +20,8 @@ from feedback.testcases.answers import Answers
 from feedback.testcases.execute import Execute
 from feedback.testcases.generate import Generate
 from feedback.testcases.given import Given
+from feedback.testcases.keep_correct import KeepCorrect
+from feedback.testcases.loops import Repairs, Steps
 from feedback.testcases.outcomes import Check
 from feedback.testcases.programs import Programs
 from feedback.testcases.references import References
@@ -28,6 +30,7 @@ from filters.rule import PairRule, ResponseRule, Rule
 from generators.engines import Engine, load_engines
 from generators.made import Made
 from generators.sample import Sample
+from preferences.by_steps import PairBySteps
 from preferences.by_tests import PairByTests
 from preferences.lists import Lists
 from preferences.pair import Pair
@@ -69,8 +72,14 @@ class PreferenceDataset:
     cases, such as `agreed`, come last."""
     outcomes: Check | None = None
     """OUTCOMES: `check()`."""
-    preferences: Pair | PairByTests
-    """PREFERENCES, the candidates: `pair(...)`, or `pair_by_tests(...)` from outcomes."""
+    steps: Steps | None = None
+    """STEPS: `steps(cut(...), complete([...]), value_steps(...))`, for `pair_by_steps(...)`."""
+    repairs: Repairs | None = None
+    """RESPONSES made of those that fail: `repairs(repair([...]), report(...))`; pairs and labels read them too."""
+    correct: KeepCorrect | None = None
+    """RESPONSES that pass every test, to fine-tune on: `keep_correct(cap=10)`."""
+    preferences: Pair | PairByTests | PairBySteps
+    """PREFERENCES, the candidates: `pair(...)`, `pair_by_tests(...)` from outcomes, `pair_by_steps(...)` from steps."""
     kept: Sequence[Rule] = ()
     """The filters; what they remove goes to the dropped table with its reason."""
     unpaired: Unpaired | UnpairedByTests | None = None
@@ -161,9 +170,14 @@ class PreferenceDataset:
         return tuple(dict.fromkeys(part for part in parts if isinstance(part, Generate)))
 
     @property
+    def loops(self) -> tuple[Steps | Repairs, ...]:
+        """What asks models again once tests are known."""
+        return tuple(part for part in (self.steps, self.repairs) if part is not None)
+
+    @property
     def calls_models(self) -> bool:
         """Whether any table is made by asking an engine."""
-        return isinstance(self.responses, Sample) or bool(self.juries) or bool(self.writers)
+        return isinstance(self.responses, Sample) or bool(self.juries) or bool(self.writers) or bool(self.loops)
 
 
 _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
@@ -178,7 +192,11 @@ _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
     "test_cases": ((Vote, Generate, Given, References, FunctionType, NoneType),
                    "write vote_outputs(), generate_cases(...), given(...) or by_reference()"),
     "outcomes": ((Check, NoneType), "write check()"),
-    "preferences": ((Pair, PairByTests), 'write pair("best-worst"), or pair_by_tests()'),
+    "steps": ((Steps, NoneType), "write steps(cut(), complete([...]), value_steps())"),
+    "repairs": ((Repairs, NoneType), "write repairs(repair([...]))"),
+    "correct": ((KeepCorrect, NoneType), "write keep_correct()"),
+    "preferences": ((Pair, PairByTests, PairBySteps),
+                    'write pair("best-worst"), pair_by_tests(), or pair_by_steps()'),
     "kept": ((ResponseRule, PairRule), "write rules such as empty or margin(0.25), with their numbers in parentheses"),
     "unpaired": ((Unpaired, UnpairedByTests, NoneType), "write unpaired(...), or unpaired_by_tests()"),
     "lists": ((Lists, NoneType), "write lists()"),

@@ -142,7 +142,13 @@ class Build:
 
 _SAME_SCHEMA = {"judge_completions": TABLES["completions"], "test_completions": TABLES["completions"],
                 "true_cases": TABLES["test_cases"], "true_outcomes": TABLES["outcomes"], "kept": TABLES["preferences"],
-                "unpaired_dropped": TABLES["dropped"], "lists_dropped": TABLES["dropped"]}
+                "unpaired_dropped": TABLES["dropped"], "lists_dropped": TABLES["dropped"],
+                "step_completions": TABLES["completions"], "rollouts": TABLES["responses"],
+                "rollout_executions": TABLES["executions"], "rollout_outcomes": TABLES["outcomes"],
+                "true_steps": TABLES["steps"], "repairs": TABLES["responses"],
+                "repair_completions": TABLES["completions"], "repair_programs": TABLES["programs"],
+                "repair_executions": TABLES["executions"], "repair_outcomes": TABLES["outcomes"],
+                "correct": TABLES["responses"]}
 """Tables that share another table's schema."""
 
 

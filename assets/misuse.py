@@ -12,6 +12,7 @@ from feedback.testcases.references import SOURCE as REFERENCE
 from feedback.testcases.references import References
 from feedback.testcases.vote import Vote
 from generators.sample import Sample
+from preferences.by_steps import PairBySteps
 from preferences.by_tests import PairByTests
 from preferences.pair import Pair
 from preferences.unpaired import Unpaired
@@ -21,7 +22,10 @@ from schemas.errors import ConfigError
 if TYPE_CHECKING:
     from assets.dataset import Jury, PreferenceDataset
 
+    Label = PairByTests | PairBySteps | UnpairedByTests
+
 _TABLES = ("programs", "test_inputs", "executions", "test_cases", "outcomes")
+_LATER = ("steps", "repairs", "correct")
 
 
 def check_votes(dataset: "PreferenceDataset") -> None:
@@ -31,11 +35,11 @@ def check_votes(dataset: "PreferenceDataset") -> None:
         raise ConfigError(f"{dataset.name}: judgments are made but nothing ranks them; add rankings=mean()")
     if ranked and not dataset.judged:
         raise ConfigError(f"{dataset.name}: rankings need votes; add judgments=compare(...) or rate(...)")
-    voteless = isinstance(dataset.preferences, PairByTests) or dataset.preferences.models is not None
+    voteless = not isinstance(dataset.preferences, Pair) or dataset.preferences.models is not None
     if not ranked and not (voteless and dataset.lists is None and not isinstance(dataset.unpaired, Unpaired)):
-        raise ConfigError(f"{dataset.name}: only pair('by-model-order'), pair_by_tests() and unpaired_by_tests() do "
-                          "without votes; add judgments= and rankings=, and leave unpaired and lists out where there "
-                          "are none")
+        raise ConfigError(f"{dataset.name}: only pair('by-model-order'), pair_by_tests(), pair_by_steps() and "
+                          "unpaired_by_tests() do without votes; add judgments= and rankings=, and leave unpaired and "
+                          "lists out where there are none")
     for one, other in combinations(dataset.juries, 2):
         same = set(one.criteria()["criterion_id"]) & set(other.criteria()["criterion_id"])
         if same and (twice := sorted(one.engines & other.engines)):
@@ -60,8 +64,8 @@ def check_splits(dataset: "PreferenceDataset") -> None:
 def check_tests(dataset: "PreferenceDataset") -> None:
     """Refuse test cases that are made in part, read by nobody, or can give no label."""
     parts = (dataset.preferences, dataset.unpaired)
-    labels = [part for part in parts if isinstance(part, PairByTests | UnpairedByTests)]
-    given = [name for name in _TABLES if getattr(dataset, name) not in (None, ())]
+    labels = [part for part in parts if isinstance(part, PairByTests | PairBySteps | UnpairedByTests)]
+    given = [name for name in (*_TABLES, *_LATER) if getattr(dataset, name) not in (None, ())]
     if not labels and not given:
         if isinstance(dataset.truth, References | Given):
             raise ConfigError(f"{dataset.name}: truth={_named(dataset.truth)} needs executions; write a function "
@@ -72,6 +76,7 @@ def check_tests(dataset: "PreferenceDataset") -> None:
                           "preferences=pair_by_tests() or unpaired=unpaired_by_tests()")
     _check_tables(dataset)
     _check_kinds(dataset)
+    _check_later(dataset, labels)
     _check_sources(dataset, labels)
     _check_counts(dataset)
 
@@ -90,6 +95,19 @@ def _check_tables(dataset: "PreferenceDataset") -> None:
                           "or write executions=execute()")
 
 
+def _check_later(dataset: "PreferenceDataset", labels: "list[Label]") -> None:
+    """Refuse beginnings and repairs that are paid for and read by nobody."""
+    by_steps = isinstance(dataset.preferences, PairBySteps)
+    if by_steps and dataset.steps is None:
+        raise ConfigError(f"{dataset.name}: pair_by_steps() needs steps; add steps=steps(cut(), complete([...]))")
+    if dataset.steps is not None and not by_steps:
+        raise ConfigError(f"{dataset.name}: steps are made, but nothing pairs them; write preferences=pair_by_steps(), "
+                          "or leave steps out")
+    if dataset.repairs is not None and all(isinstance(part, PairBySteps) for part in labels):
+        raise ConfigError(f"{dataset.name}: repairs are made, but pair_by_steps() reads beginnings of answers alone; "
+                          "add unpaired=unpaired_by_tests(), or leave repairs out")
+
+
 def _check_kinds(dataset: "PreferenceDataset") -> None:
     """Refuse inputs of a kind that nothing is run on."""
     runs = dataset.programs.kind if dataset.programs else "answer"
@@ -105,15 +123,16 @@ def _check_kinds(dataset: "PreferenceDataset") -> None:
                           "generate_cases(...), or vote_outputs()")
 
 
-def _check_sources(dataset: "PreferenceDataset", labels: "list[PairByTests | UnpairedByTests]") -> None:
+def _check_sources(dataset: "PreferenceDataset", labels: "list[Label]") -> None:
     """Refuse labels by sources that make no case, and a truth that would judge itself."""
     made = {source_of(part) for part in dataset.case_sources}
     for part in labels:
-        wanted = {*(part.sources or ()), *(part.anchor if isinstance(part, PairByTests) else ())}
+        sources = _sources(dataset, part)
+        wanted = {*(sources or ()), *(part.anchor if isinstance(part, PairByTests) else ())}
         if unmade := sorted(wanted - made):
             raise ConfigError(f"{dataset.name}: labels read cases of source {', '.join(unmade)}, and test_cases makes "
                               f"{', '.join(sorted(made))}; add what makes them, or leave the source out")
-        counted = {*(part.sources or made), *wanted}
+        counted = {*(sources or made), *wanted}
         if dataset.truth in dataset.case_sources and source_of(dataset.truth) in counted:
             raise ConfigError(f"{dataset.name}: truth={_named(dataset.truth)} also makes the labels, so that it would "
                               "judge itself; leave it out of truth, or out of the labels' sources")
@@ -142,8 +161,16 @@ def _check_counts(dataset: "PreferenceDataset") -> None:
 def made_by(dataset: "PreferenceDataset") -> set[str]:
     """The sources whose cases count for pairs."""
     made = {source_of(part) for part in dataset.case_sources}
-    sources = dataset.preferences.sources if isinstance(dataset.preferences, PairByTests) else None
+    part = dataset.preferences
+    sources = None if isinstance(part, Pair) else _sources(dataset, part)
     return made if sources is None else made & set(sources)
+
+
+def _sources(dataset: "PreferenceDataset", part: "Label") -> tuple[str, ...] | None:
+    """The sources that a label reads; None: all."""
+    if isinstance(part, PairBySteps):
+        return dataset.steps.value.sources if dataset.steps else None
+    return part.sources
 
 
 def source_of(part: object) -> str:

@@ -12,6 +12,7 @@ from assets import views
 from assets.card import card_facts
 from assets.dataset import PreferenceDataset
 from assets.home import Build
+from assets.repaired import with_repairs
 from assets.show import pictures
 from assets.stage import Check, CheckSpec, Stage, Tables
 from audits.accuracy import truth_of
@@ -24,6 +25,7 @@ from feedback.testcases.given import Given
 from feedback.testcases.references import References
 
 REPORT = "report.json"
+REPLIES = ("completions", "test_completions", "judge_completions", "step_completions", "repair_completions")
 AUDIT_CHECKS = (
     CheckSpec(name="judges_agree_beyond_chance", meaning="the interval of Krippendorff's alpha lies above 0",
               blocking=False),
@@ -94,17 +96,25 @@ def all_dropped(tables: Tables) -> pl.DataFrame:
 
 
 def _audited(build: Build, tables: Tables) -> dict[str, pl.DataFrame]:
-    """The tables of the report: replies of models that answer, judge or write tests are counted together."""
-    replies = [tables[name] for name in ("completions", "test_completions", "judge_completions") if name in tables]
+    """The tables of the report: all replies of models are counted together, and repairs with the answers."""
+    replies = [tables[name] for name in REPLIES if name in tables]
     joined = {"completions": pl.concat(replies)} if replies else {}
+    joined |= {name: with_repairs(tables, name) for name in ("responses", "executions", "outcomes") if name in tables}
     return {**tables, **joined, "dropped": all_dropped(tables), "funnel": build.funnel(tables)}
 
 
 def _truth(dataset: PreferenceDataset, tables: Tables) -> pl.DataFrame | None:
     if isinstance(dataset.truth, References | Given):
         known = truth_of_tests(tables["true_outcomes"]).drop_nulls("passes")
-        return known.select("prompt_id", "response_id", quality=pl.col("passes").cast(pl.Float64))
+        answers = known.select("prompt_id", "response_id", quality=pl.col("passes").cast(pl.Float64))
+        return pl.concat([answers, _true_steps(tables["true_steps"])]) if "true_steps" in tables else answers
     return None if dataset.truth is None else truth_of(tables["prompts"], tables["responses"], dataset.truth)
+
+
+def _true_steps(steps: pl.DataFrame) -> pl.DataFrame:
+    """The true quality of beginnings, whose ids stand where pairs by steps name responses."""
+    return steps.drop_nulls("value").select("prompt_id", response_id="step_id",
+                                            quality=pl.col("value") / pl.col("tests"))
 
 
 def _numbers(headline: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from assets import generation, jury, preferences, publishing, testcases
+from assets import generation, jury, later, preferences, publishing, testcases
 from assets.dataset import CHECKOUT, PreferenceDataset, known_engines
 from assets.stage import Stage
 from assets.truth import truth
@@ -59,6 +59,12 @@ def _tested(dataset: PreferenceDataset) -> list[Stage]:
         stages.append(testcases.test_completions(dataset))
     stages += [testcases.test_inputs(dataset), testcases.executions(dataset), testcases.test_cases(dataset),
                testcases.outcomes(dataset)]
+    if dataset.repairs:
+        stages.append(later.repairs(dataset, dataset.repairs))
+    if dataset.steps:
+        stages.append(later.steps(dataset, dataset.steps))
+    if dataset.correct:
+        stages.append(later.correct(dataset, dataset.correct))
     if isinstance(dataset.truth, References | Given):
         stages.append(truth(dataset, dataset.truth))
     return stages

@@ -100,6 +100,8 @@ def _at(dataset: "PreferenceDataset", plan: Rounds, number: int) -> "PreferenceD
     now = policy[number]
     pool = tuple(replace(member, engine=now) if member.engine == first else member for member in dataset.responses.pool)
     return replace(dataset, round=number, rounds=replace(plan, policy=policy),
+                   steps=dataset.steps and dataset.steps.asking(first, now),
+                   repairs=dataset.repairs and dataset.repairs.asking(first, now),
                    responses=replace(dataset.responses, pool=pool),
                    prompts=OfRound(prompts=dataset.prompts, round=number, n=plan.n, seed=plan.seed))
 

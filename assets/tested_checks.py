@@ -1,12 +1,15 @@
 """What is checked of test-case feedback: that no label rests on what did not run, and that the tests say something."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import polars as pl
 
 from assets.checks import PAIR_CHECKS, check_foreign_sides, none_of, share_of
+from assets.repaired import with_repairs
 from assets.stage import Check, CheckSpec, Tables
 from feedback.testcases.outcomes import passes, trivial
+from preferences.by_steps import beginnings
 from preferences.by_tests import PairByTests
 from preferences.unpaired_by_tests import UnpairedByTests
 
@@ -36,6 +39,12 @@ TESTED_PAIR_CHECKS = (
     CheckSpec(name="chosen_passes_more", meaning="joined by id, chosen passes more tests than rejected could, were all "
               "its unknown outcomes passes", blocking=True),
     PAIR_CHECKS[1],
+)
+STEP_PAIR_CHECKS = (
+    CheckSpec(name="chosen_is_worth_more", meaning="joined by id, the chosen beginning is worth more than the rejected "
+              "one, of as many tests or completions", blocking=True),
+    CheckSpec(name="texts_are_beginnings", meaning="each side is, byte for byte, the beginning of a response that its "
+              "step names", blocking=True),
 )
 TESTED_LABEL_CHECKS = (
     CheckSpec(name="labels_follow_outcomes", meaning="joined by id, good answers pass their share of tests, and bad "
@@ -90,7 +99,7 @@ def pair_checker(operator: PairByTests) -> Checker:
 
     def check(tables: Tables) -> list[Check]:
         pairs = tables["preferences"]
-        known = passes(tables["outcomes"], operator.sources).select("response_id", "passed", "unknown")
+        known = passes(with_repairs(tables, "outcomes"), operator.sources).select("response_id", "passed", "unknown")
         sides = pairs.select("chosen_id", "rejected_id")
         for side in ("chosen", "rejected"):
             named = known.rename({"response_id": f"{side}_id", "passed": side, "unknown": f"{side}_unknown"})
@@ -98,9 +107,22 @@ def pair_checker(operator: PairByTests) -> Checker:
         right = pl.col("chosen") > pl.col("rejected") + pl.col("rejected_unknown")
         wrong = sides.filter(~right.fill_null(False)).height
         return [none_of(TESTED_PAIR_CHECKS[0].name, wrong, pairs.height, "pairs contradict the outcomes"),
-                check_foreign_sides(pairs, tables["responses"])]
+                check_foreign_sides(pairs, with_repairs(tables, "responses"))]
 
     return check
+
+
+def check_step_pairs(tables: Tables) -> list[Check]:
+    """Whether pairs of beginnings say what the steps say, by key; a beginning is cut again from its response."""
+    pairs, begun = tables["preferences"], beginnings(tables["responses"], tables["steps"])
+    worth = tables["steps"].select("step_id", share=pl.col("value") / pl.col("tests"))
+    sides = pairs.select("chosen_id", "rejected_id")
+    for side in ("chosen", "rejected"):
+        sides = sides.join(worth.rename({"step_id": f"{side}_id", "share": side}), on=f"{side}_id", how="left")
+    wrong = sides.filter(~(pl.col("chosen") > pl.col("rejected")).fill_null(False)).height
+    foreign = check_foreign_sides(pairs, begun)
+    return [none_of(STEP_PAIR_CHECKS[0].name, wrong, pairs.height, "pairs contradict the steps"),
+            replace(foreign, name=STEP_PAIR_CHECKS[1].name)]
 
 
 def label_checker(operator: UnpairedByTests) -> Checker:
@@ -108,7 +130,7 @@ def label_checker(operator: UnpairedByTests) -> Checker:
 
     def check(tables: Tables) -> list[Check]:
         labels = tables["unpaired"].select("response_id", "label")
-        told = labels.join(passes(tables["outcomes"], operator.sources), on="response_id", how="left")
+        told = labels.join(passes(with_repairs(tables, "outcomes"), operator.sources), on="response_id", how="left")
         least = pl.col("passed") / pl.col("tests")
         most = (pl.col("passed") + pl.col("unknown")) / pl.col("tests")
         right = pl.when("label").then(least >= operator.good - 1e-9).otherwise(most < operator.bad)

@@ -1,11 +1,13 @@
 """The stage that knows better: responses on tests that made no label, so that labels and votes can be measured."""
 
 from contextlib import ExitStack
+from dataclasses import replace
 
 import polars as pl
 
 from assets import tested_views as views
 from assets.dataset import PreferenceDataset
+from assets.repaired import repaired, with_repairs
 from assets.stage import Means, Output, Stage, Tables
 from assets.testcases import asked, cases_of, cpu_ms, needed, telling, timeless
 from feedback.testcases.execute import Execute, Runner
@@ -13,7 +15,7 @@ from feedback.testcases.given import Given
 from feedback.testcases.references import References
 from feedback.testcases.runners import opened
 from generators.made import Made
-from schemas import EXECUTIONS, OUTCOMES, TEST_CASES, TEST_INPUTS
+from schemas import EXECUTIONS, OUTCOMES, STEPS, TEST_CASES, TEST_INPUTS
 from schemas.funnel import summed, told_as
 from schemas.table import Table
 
@@ -30,16 +32,22 @@ def truth(dataset: PreferenceDataset, source: References | Given) -> Stage:
             ran = _run(dataset, means, tables, unseen.table, runner)
             inputs = pl.concat([tables["test_inputs"], unseen.table])
             cases = cases_of(source, dataset, means, {**tables, "test_inputs": inputs}, runner)
-            found = judge(pl.concat([tables["executions"], timeless(ran.table)]), cases.table)
-        told: dict[str, Made] = {"test_inputs": unseen, "executions": ran, "test_cases": cases, "outcomes": found}
+            found = judge(pl.concat([with_repairs(tables, "executions"), timeless(ran.table)]), cases.table)
+            worth = _true_steps(dataset, means, tables, cases.table)
+        told: dict[str, Made] = {"test_inputs": unseen, "executions": ran, "test_cases": cases, "outcomes": found,
+                                 **({"steps": worth} if worth else {})}
         counts = summed(row for name, made in told.items() for row in told_as(f"true_outcomes, {name}", made.counts))
-        return Output(tables={"true_outcomes": found.table, "true_cases": cases.table}, counts=counts,
-                      spent={"cpu_ms": cpu_ms(ran.table)})
+        return Output(tables={"true_outcomes": found.table, "true_cases": cases.table,
+                              **({"true_steps": worth.table} if worth else {})},
+                      counts=counts, spent={"cpu_ms": cpu_ms(ran.table)})
 
-    read = ("programs",) if dataset.programs else ()
+    read = ("programs", *repaired(dataset, "programs")) if dataset.programs else ()
+    begun = ("responses", "steps", "step_completions", "rollout_executions") if dataset.steps else ()
+    worth = {"true_steps": STEPS} if dataset.steps else {}
     return Stage(name="true_outcomes", meaning="responses on tests that make no label, to measure the labels by",
-                 writes={"true_outcomes": OUTCOMES, "true_cases": TEST_CASES},
-                 needs=("prompts", *read, *asked(dataset), "test_inputs", "executions"), make=make,
+                 writes={"true_outcomes": OUTCOMES, "true_cases": TEST_CASES, **worth},
+                 needs=("prompts", *read, *asked(dataset), "test_inputs", "executions",
+                        *repaired(dataset, "executions"), *begun), make=make,
                  show={"true_outcomes": views.outcomes("true_outcomes"), "true_cases": views.test_cases("true_cases")})
 
 
@@ -56,7 +64,19 @@ def _run(dataset: PreferenceDataset, means: Means, tables: Tables, inputs: pl.Da
     """The responses' programs on these inputs."""
     if not isinstance(dataset.executions, Execute) or inputs.is_empty():
         return Made(_empty(EXECUTIONS), [])
-    return dataset.executions(tables["programs"], inputs, means.runs, runner, telling(means))
+    return dataset.executions(with_repairs(tables, "programs"), inputs, means.runs, runner, telling(means))
+
+
+def _true_steps(dataset: PreferenceDataset, means: Means, tables: Tables, cases: pl.DataFrame) -> Made | None:
+    """The beginnings of answers valued by what is true of the outputs there are; None where no beginning is valued."""
+    operator = dataset.steps
+    if operator is None:
+        return None
+    begun = tables["steps"]
+    links = operator.complete.links(tables["prompts"], tables["responses"], begun, tables["step_completions"],
+                                    means.engines)
+    told = needed(dataset.outcomes)(tables["rollout_executions"], cases)
+    return replace(operator.value, sources=None)(begun, links, told.table)
 
 
 def _sandbox(dataset: PreferenceDataset, held: ExitStack) -> Runner | None:

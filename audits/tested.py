@@ -16,6 +16,7 @@ from audits.testcases import (
     truth_of_tests,
 )
 from feedback.testcases.outcomes import passes, trivial
+from preferences.by_steps import POLICY as BY_STEPS
 from schemas.outcomes import VERDICTS
 
 INPUTS = ("test_inputs", "executions", "test_cases", "outcomes", "true_cases", "true_outcomes")
@@ -39,12 +40,12 @@ def tested(given: Mapping[str, pl.DataFrame], draws: int, seed: int) -> dict[str
 
     case_sources: how many cases each source made, the mean share of votes, how many of them all sources agree on (of
     those with several), and how many tell no responses apart. standings: pairs against the truth. inversions: the
-    order of pairs by the tests of a source that did not make them.
+    order of pairs by the tests of a source that did not make them. Both are of pairs of whole answers.
     """
     if given["outcomes"].is_empty():
         return {name: pl.DataFrame(schema=columns) for name, columns in TABLES.items()}
     made = _shape(given)
-    pairs = {name: given[name] for name in ("preferences", "kept")}
+    pairs = {name: given[name].filter(pl.col("policy") != BY_STEPS) for name in ("preferences", "kept")}
     made["inversions"] = _stacked(
         _named(inversions(rows, passes(given["outcomes"], [source]), resamples(rows["prompt_id"], draws, seed)),
                table=name, source=source)

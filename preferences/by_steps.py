@@ -10,9 +10,10 @@ from preferences.evidence import assistant
 from preferences.policies import draws
 from preferences.ranked import check_responses
 from preferences.split import check_share, with_split
-from schemas import PREFERENCES
+from schemas import PREFERENCES, RESPONSES
 from schemas.errors import ConfigError
 from schemas.funnel import count
+from schemas.ids import text_digest
 from schemas.preferences import pair_id
 
 POLICY = "steps"
@@ -68,6 +69,16 @@ class PairBySteps:
             rejected_model="model_rejected", score_chosen="share", score_rejected="share_rejected",
             margin=pl.col("share") - pl.col("share_rejected"), policy=pl.lit(POLICY), evidence=pl.concat_list(evidence))
         return pl.DataFrame(pl.from_arrow(PREFERENCES.conform(rows.to_arrow()))).sort("pair_id")
+
+
+def beginnings(responses: pl.DataFrame, steps: pl.DataFrame) -> pl.DataFrame:
+    """RESPONSES rows of the beginnings themselves, whose ids are their step_ids: what filters look at."""
+    named = steps.select("response_id", "step_id", "end").join(responses, on="response_id").with_columns(
+        text=pl.col("text").str.slice(0, pl.col("end")))
+    digests = pl.Series("text_digest", [text_digest(text) for text in named["text"]], dtype=pl.String)
+    cut = named.with_columns(digests, response_id="step_id", finish_reason=pl.lit(None, pl.String),
+                             tokens=pl.lit(None, pl.Int64))
+    return pl.DataFrame(pl.from_arrow(RESPONSES.conform(cut.select(responses.columns).to_arrow())))
 
 
 def pair_by_steps(floor: float = 0.5, margin: float | None = 4.0, cap: int | None = None, seed: int = 0,

@@ -66,6 +66,12 @@ def _explain(dataset: PreferenceDataset, prompts: int, console: Console) -> None
     if dataset.juries and isinstance(dataset.responses, Sample):
         console.print("Calls of judges are exact once every answer is stored; until then, equal answers may make them "
                       "fewer.")
+    answers = prompts * dataset.responses.calls(1)[1] if isinstance(dataset.responses, Sample) else 0
+    for loop in dataset.loops:
+        most = loop.calls(prompts, answers) if answers else None
+        console.print(f"{type(loop).__name__} ask "
+                      f"{'more calls' if most is None else f'at most {most:,} more calls'}, which depend on what "
+                      "passes the tests; they and their cost are not in the table.")
     if dataset.juries and prompts > SEEN:
         console.print(f"Calls of judges are those of {SEEN} prompts, in proportion.")
 

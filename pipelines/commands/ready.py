@@ -52,6 +52,7 @@ def _asked_with(dataset: PreferenceDataset) -> list[tuple[str, dict[str, Any]]]:
     """Each engine with the request parameters of the recipe."""
     asked: list[tuple[str, dict[str, Any]]] = [
         (name, {}) for part in (*dataset.juries, *dataset.writers) for name in sorted(part.engines)]
+    asked += [(name, dict(loop.asks.params)) for loop in dataset.loops for name in sorted(loop.asks.engines)]
     if isinstance(dataset.responses, Sample):
         shared = dict(dataset.responses.params)
         asked += [(member.engine, {**shared, **(member.params or {})}) for member in dataset.responses.pool]

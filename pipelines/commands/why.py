@@ -21,6 +21,8 @@ KEYS = {
     "preferences": "pair_id", "dropped": "row_id", "judgments": "judgment_id", "responses": "response_id",
     "prompts": "prompt_id", "completions": "request_id", "judge_completions": "request_id", "criteria": "criterion_id",
     "test_cases": "test_id", "test_inputs": "input_id", "programs": "program_id", "test_completions": "request_id",
+    "steps": "step_id", "repairs": "response_id", "rollouts": "response_id", "critiques": "critique_id",
+    "step_completions": "request_id", "repair_completions": "request_id",
 }
 """Where an id may be found, in the order we look."""
 
@@ -55,7 +57,9 @@ class History:
         tellers = {"preferences": self.pair, "dropped": self.dropped, "judgments": self.vote,
                    "responses": self.response, "prompts": self.prompt, "completions": self.reply,
                    "judge_completions": self.reply, "criteria": self.criterion, "test_cases": self.case,
-                   "test_inputs": self.tests.given, "programs": self.program, "test_completions": self.reply}
+                   "test_inputs": self.tests.given, "programs": self.program, "test_completions": self.reply,
+                   "steps": self.step, "repairs": self.response, "rollouts": self.response,
+                   "critiques": self.critique, "step_completions": self.reply, "repair_completions": self.reply}
         tellers[table](tree, row)
         return tree
 
@@ -66,11 +70,15 @@ class History:
         node.add(f"dropped: {escape(gone[0]['reason'])} ({_say(gone[0]['evidence'])})" if gone else "kept")
         self.prompt(node, self._one("prompts", "prompt_id", row["prompt_id"]))
         tested = [item["id"] for item in row["evidence"] if item["table"] == "outcomes"]
+        begun = any(item["table"] == "steps" for item in row["evidence"])
         for side in ("chosen", "rejected"):
-            response = self._one("responses", "response_id", row[f"{side}_id"])
-            self.response(node.add(f"[bold]{side}[/]"), response, tested)
+            part = node.add(f"[bold]{side}[/]")
+            if begun:
+                self.step(part, self._one("steps", "step_id", row[f"{side}_id"]))
+            else:
+                self.response(part, self._answer(row[f"{side}_id"]), tested)
         ids = [item["id"] for item in row["evidence"] if item["table"] == "judgments"]
-        if ids or not tested:
+        if ids or not (tested or begun):
             self.votes(node, ids)
 
     def dropped(self, tree: Tree, row: Row) -> None:
@@ -108,6 +116,20 @@ class History:
             node.add(f"score {rank['score']}, rank {rank['rank']}, {rank['votes']} vote(s), {rank['outcome']}")
         self.tests.response(node, row["response_id"], evidence)
         self.raw(node, row)
+        if row["critiques"]:
+            for parent in self.tests.repaired(node, row):
+                self.response(node.add("repaired from"), parent)
+
+    def step(self, tree: Tree, row: Row) -> None:
+        """A beginning: what it is worth, the completions that say so, and the response it begins."""
+        for completion in self.tests.step(tree, row):
+            self.response(tree.add("completed as"), completion)
+        self.response(tree.add("cut from"), self._answer(row["response_id"]))
+
+    def critique(self, tree: Tree, row: Row) -> None:
+        """A report: what it says, and of which response."""
+        tree.add(f"{row['critic']}: {_say(row['text'])}")
+        self.response(tree, self._answer(row["response_id"]))
 
     def prompt(self, tree: Tree, row: Row) -> None:
         """A prompt: its text and where it came from."""
@@ -120,7 +142,7 @@ class History:
 
     def program(self, tree: Tree, row: Row) -> None:
         """A program: the response it was found in."""
-        self.response(tree, self._one("responses", "response_id", row["response_id"]))
+        self.response(tree, self._answer(row["response_id"]))
 
     def criterion(self, tree: Tree, row: Row) -> None:
         """A principle or rubric."""
@@ -152,6 +174,11 @@ class History:
 
     def _named(self, response_id: str) -> str:
         return f"{response_id[:8]} ({escape(self._models.get(response_id, 'unknown'))})"
+
+    def _answer(self, response_id: str) -> Row:
+        """An answer, wherever it was made."""
+        found: list[Row] = self.tests.every("responses", pl.col("response_id") == response_id)
+        return found[0]
 
     def _one(self, table: str, key: str, value: str) -> Row:
         return self._find(table, pl.col(key) == value)[0]

@@ -15,6 +15,9 @@ Find = Callable[[str, pl.Expr], Sequence[Any]]
 Tell = Callable[[Tree, Any], None]
 SHOWN = 12
 """Outcomes of a response that are shown."""
+LATER = {"responses": ("repairs", "rollouts"), "programs": ("repair_programs",),
+         "executions": ("repair_executions", "rollout_executions"), "outcomes": ("repair_outcomes", "rollout_outcomes")}
+"""Where rows stand of answers that were made later: repairs, and completions of beginnings."""
 
 
 class Tests:
@@ -23,12 +26,16 @@ class Tests:
     def __init__(self, find: Find, reply: Tell) -> None:
         self._find, self._reply = find, reply
 
+    def every(self, table: str, condition: pl.Expr) -> list[Any]:
+        """The rows of a table, and of those that hold the same of answers made later."""
+        return [row for name in (table, *LATER[table]) for row in self._find(name, condition)]
+
     def response(self, tree: Tree, response_id: str, evidence: Sequence[str] | None = None) -> None:
         """What a response passed; of a pair's side only the outcomes that are evidence."""
-        told = self._find("outcomes", pl.col("response_id") == response_id)
+        told = self.every("outcomes", pl.col("response_id") == response_id)
         if evidence is not None:
             told = [row for row in told if f"{row['response_id']}/{row['test_id']}" in set(evidence)]
-        for program in self._find("programs", pl.col("response_id") == response_id):
+        for program in self.every("programs", pl.col("response_id") == response_id):
             tree.add(f"program {program['program_id'][:8]} ({program['found']}): {_say(program['source'])}")
         if not told:
             return
@@ -39,6 +46,24 @@ class Tests:
         if len(told) > SHOWN:
             node.add(f"… {len(told) - SHOWN} more")
 
+    def step(self, tree: Tree, row: Any) -> Sequence[Any]:
+        """A beginning: its text and what it is worth; gives the completions that say so."""
+        response = self.every("responses", pl.col("response_id") == row["response_id"])[0]
+        text = response["text"][: row["end"]]
+        worth = "no completion has a label" if row["value"] is None else (
+            f"worth {row['value']:g} of {row['tests']}, by {row['rollouts']} completion(s)")
+        tree.add(f"beginning {row['step_id'][:8]}, up to character {row['end']}, {worth}: {_say(text)}")
+        made = self._find("rollouts", pl.col("parents").list.contains(row["response_id"]))
+        return [one for one in made if any(
+            text + reply["text"] == one["text"] for reply in self._find("step_completions", _reply_of(one)))]
+
+    def repaired(self, tree: Tree, row: Any) -> list[Any]:
+        """What a repair was told; gives the answers it was made from."""
+        for critique in self._find("critiques", pl.col("critique_id").is_in(row["critiques"])):
+            worth = "" if critique["score"] is None else f", repairs pass {critique['score']:.0%} of the tests"
+            tree.add(f"told by {critique['critic']}{worth}: {_say(critique['text'])}")
+        return self.every("responses", pl.col("response_id").is_in(row["parents"]))
+
     def outcome(self, tree: Tree, row: Any) -> None:
         """An outcome: its test case, and the run it is read from."""
         why = f" ({_say(row['reason'])})" if row["reason"] else ""
@@ -46,7 +71,7 @@ class Tests:
         for case in self._find("test_cases", pl.col("test_id") == row["test_id"]):
             self.case(node, case)
         mine = (pl.col("response_id") == row["response_id"]) & (pl.col("input_id") == row["input_id"])
-        for run in self._find("executions", mine):
+        for run in self.every("executions", mine):
             self.run(node, run)
         for given in self._find("test_inputs", pl.col("input_id") == row["input_id"]):
             self.given(node, given)
@@ -69,6 +94,10 @@ class Tests:
         made = (pl.col("prompt_id") == row["prompt_id"]) & pl.col("engine").is_in(row["makers"])
         for reply in self._find("test_completions", made & (pl.col("status") == "ok")):
             self._reply(node, reply)
+
+
+def _reply_of(row: Any) -> pl.Expr:
+    return pl.all_horizontal(pl.col(name) == row[name] for name in ("request_id", "sample", "attempt"))
 
 
 def _say(text: str) -> str:
