@@ -1,9 +1,10 @@
 """Programs in C and C++: compiled by the system's compiler, run on texts, both confined; and what the compiler finds.
 
 Warnings of the compiler and the findings of one static analyser (cppcheck where it is installed, else gcc's own
--fanalyzer, for C) are a signal beside the tests ("Enhancing LLM-based code generation with static analysis": models
-repair with the report in the prompt). The compiler sees the system's headers and the program, so that an #include of
-anything else finds nothing. Needs gcc or g++ and what isolation "strict" needs.
+-fanalyzer, for C) are a signal beside the tests ("Helping LLMs Improve Code Generation Using Feedback from Testing and
+Static Analysis", arXiv 2412.14841: models repair C much better with the report in the prompt). The compiler sees the
+system's headers and the program, so that an #include of anything else finds nothing. Needs gcc or g++ and what
+isolation "strict" needs.
 """
 
 import re

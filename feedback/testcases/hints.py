@@ -1,8 +1,8 @@
 """HINTS: critiques that are worth showing, since a weaker model repairs more with them than without.
 
-The weak student is GPT4Hints-GPT3.5Val's (Phung et al. 2024): it repairs a program some ten times with a hint and as
-often without, and the hint is kept where it helps enough. That the bar is set for a wanted precision, on hints whose
-worth is known, and paid for in coverage, is PyFiXV's (Phung et al. 2023).
+The weak student is GPT4Hints-GPT3.5Val's (Phung et al. 2023, arXiv 2310.03780): it repairs a program some ten times
+with a hint and as often without, and the hint is kept where it helps enough. That the bar is set for a wanted
+precision, on hints whose worth is known, and paid for in coverage, is PyFiXV's (Phung et al. 2023, arXiv 2302.04662).
 """
 
 from collections import Counter

@@ -1,8 +1,9 @@
 """REPAIR: models correct a response from a report of what its tests said, a few rounds long.
 
-Self-debugging follows LeDex (Jiang et al. 2024): an explanation of the error, then the answer anew; the chains worth
-keeping are those whose repair passes its tests. Most of what rounds give comes in the first two to four of them, and
-the commonest failure is that feedback is ignored (Jiang et al. 2025), so whether an answer changed is measured.
+Self-debugging follows LeDex (Jiang et al. 2024, arXiv 2405.18649): an explanation of the error, then the answer anew;
+the chains worth keeping are those whose repair passes its tests. Most of what rounds give comes in the first two to
+four of them, and the commonest failure is that feedback is ignored (Feedback Friction, Jiang et al. 2025, arXiv
+2506.11930), so whether an answer changed is measured.
 """
 
 from collections import Counter
@@ -151,8 +152,9 @@ def changed(repairs: pl.DataFrame, answers: pl.DataFrame) -> Made:
 def utility(critiques: pl.DataFrame, repairs: pl.DataFrame, outcomes: pl.DataFrame) -> Made:
     """CRITIQUES rows whose score is what they were worth: the mean share of tests that repairs made with them pass.
 
-    Coffee (Moon et al. 2023) calls feedback good where the edit made with it passes more tests. A repair with an
-    outcome that is no label is left out. Counts critiques, failed as "no repair has a label": these keep no score.
+    Coffee (Moon et al. 2023, arXiv 2311.07215) calls feedback good where the edit made with it passes more tests. A
+    repair with an outcome that is no label is left out. Counts critiques, failed as "no repair has a label": these
+    keep no score.
     """
     share = passes(outcomes).filter(pl.col("unknown") == 0).select(
         "response_id", share=pl.col("passed") / pl.col("tests"))

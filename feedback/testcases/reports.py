@@ -1,8 +1,8 @@
 """REPORT: what running a response on its tests says of it, in words: the critiques of critic "execution".
 
-The text is LeTI's (Wang et al. 2023): a reward token, then, where the program failed, the error with the offending
-line. A failed comparison is told by what was called, expected and given; of stated answers the expected one is not
-told, so that a repair cannot copy it.
+The text is LeTI's (Wang et al. 2023, arXiv 2305.10314): a reward token, then, where the program failed, the error with
+the offending line. A failed comparison is told by what was called, expected and given; of stated answers the expected
+one is not told, so that a repair cannot copy it.
 """
 
 import re

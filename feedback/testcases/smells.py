@@ -1,9 +1,10 @@
 """SMELLS: what a written test looks like, read from its syntax alone; nothing runs.
 
-The checks are RLSQM's (Steenhoek et al. 2023): three that a test needs (it parses, has an assertion and calls the
-function it tests), two of style (a comment, a descriptive name) and three smells (an assertion that is written twice, a
-branch, an exception that is caught or raised by hand). A model that was not trained for it wrote 17 % tests that do not
-parse, 31 % without an assertion and 37 % that never call the function.
+The checks are RLSQM's ("Reinforcement Learning from Automatic Feedback for High-Quality Unit Test Generation", arXiv
+2310.02368): three that a test needs (it parses, has an assertion and calls the function it tests), two of style (a
+comment, a descriptive name) and three smells (an assertion that is written twice, a branch, an exception that is
+caught or raised by hand). A model that was not trained for it wrote 17 % tests that do not parse, 31 % without an
+assertion and 37 % that never call the function.
 """
 
 import ast

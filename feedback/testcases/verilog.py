@@ -1,9 +1,9 @@
 """Designs in Verilog: compiled with a testbench by Icarus Verilog and simulated, both confined.
 
-VeriPrefer ("Insights from Verification", Wang et al. 2025) prefers the design that passes more of a testbench's checks,
-and lets no testbench count that its reference design does not pass. Here an input is a testbench, which drives the
-design and prints what it sees; what it should print is said outside (by a reference design, a vote, a person), so that
-no design can print its own verdict. Needs iverilog and vvp, and what isolation "strict" needs.
+VeriPrefer ("Insights from Verification", Wang et al. 2025, arXiv 2504.15804) prefers the design that passes more of a
+testbench's checks, and lets no testbench count that its reference design does not pass. Here an input is a testbench,
+which drives the design and prints what it sees; what it should print is said outside (by a reference design, a vote, a
+person), so that no design can print its own verdict. Needs iverilog and vvp, and what isolation "strict" needs.
 """
 
 import re
