@@ -1,7 +1,7 @@
 """The second scan: over what is about to leave, whoever made it, by what it looks like now.
 
-The first pass saw what came in; since then models wrote, rows were joined, and a recipe may have left the first one out.
-What stands here is told by its kind and its row, never by its text.
+The first pass saw what came in; since then models wrote, rows were joined, and a recipe may have left the first one
+out. What stands here is told by its kind and its row, never by its text.
 """
 
 from collections import Counter
@@ -11,7 +11,6 @@ from typing import Any
 
 from privacy.find import found as search
 from privacy.finding import Finding
-
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +29,7 @@ def found(text: str) -> list[Finding]:
 
 
 def alarms(rows: Iterable[Mapping[str, Any]], key: str) -> Iterator[Alarm]:
-    """Each kind that stands in a column of a row, lists and structures included; `key` is the column of the rows' ids."""
+    """Each kind that stands in a column of a row, lists and structures included; `key` is the column of the ids."""
     for row in rows:
         for column, value in row.items():
             for kind in sorted({finding.kind for text in _texts(value) for finding in found(text)}):
