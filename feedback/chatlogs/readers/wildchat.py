@@ -35,7 +35,7 @@ def _read(record: Record) -> Iterator[Conversation]:
     dropped: Counter[str] = Counter()
     model = word(fields.get("model"))
     turns = chained(one for message in messages if (one := _turn(message, model, dropped)) is not None)
-    if turns and turns[-1].created_at is None:  # the first release times conversations only
+    if turns and turns[-1].role == "assistant" and turns[-1].created_at is None:  # the first release times no messages
         turns[-1] = replace(turns[-1], created_at=moment(fields.get("timestamp")))
     user = next((name for message in messages if (name := _user(message)) is not None), None)
     yield Conversation(key=key, user=user, turns=turns, dropped=dropped, licence="odc-by")
