@@ -7,7 +7,7 @@ import polars as pl
 
 from generators.made import Made
 from preferences.evidence import assistant
-from preferences.policies import draws
+from preferences.policies import capped
 from preferences.ranked import check_responses
 from preferences.split import check_share, with_split
 from schemas import PREFERENCES, RESPONSES
@@ -36,11 +36,7 @@ class PairBySteps:
         """
         check_responses(prompts, responses)
         pairs = _pairs(_sides(responses, steps))
-        judged = pairs.with_columns(fate=self._fate())
-        if self.cap is not None:
-            drawn = draws(judged, self.seed, "cap", judged["fate"].is_null())
-            over = pl.col("draw").rank("ordinal").over("prompt_id") > self.cap
-            judged = judged.with_columns(drawn).with_columns(fate=pl.when(over).then(pl.lit("cap")).otherwise("fate"))
+        judged = capped(pairs.with_columns(fate=self._fate()), self.cap, self.seed)
         table = self._rows(judged.filter(pl.col("fate").is_null()), prompts)
         return Made(table, count("preferences", "pairs", judged.height, out=table.height,
                                  dropped=Counter(judged["fate"].drop_nulls())))

@@ -9,7 +9,7 @@ import polars as pl
 from feedback.testcases.outcomes import passes
 from generators.made import Made
 from preferences.evidence import assistant
-from preferences.policies import draws
+from preferences.policies import capped, good
 from preferences.ranked import check_responses
 from preferences.split import check_share, with_split
 from schemas import PREFERENCES
@@ -67,14 +67,7 @@ class PairByTests:
 
     def _taken(self, pairs: pl.DataFrame, fates: Counter[str]) -> pl.DataFrame:
         """The pairs that are good; the fates of the others are added up."""
-        judged = pairs.with_columns(fate=self._fate())
-        if self.cap is not None:
-            drawn = draws(judged, self.seed, "cap", judged["fate"].is_null())
-            over = pl.col("draw").rank("ordinal").over("prompt_id") > self.cap
-            judged = judged.with_columns(drawn).with_columns(fate=pl.when(over).then(pl.lit("cap")).otherwise("fate"))
-        for fate, n in judged["fate"].drop_nulls().value_counts().iter_rows():
-            fates[fate] += n
-        return judged.filter(pl.col("fate").is_null()).select("prompt_id", "response_id", "response_id_rejected")
+        return good(capped(pairs.with_columns(fate=self._fate()), self.cap, self.seed), fates)
 
     def _fate(self) -> pl.Expr:
         """Why a pair is none; unknown outcomes count as not passed for chosen and as passed for rejected."""

@@ -8,7 +8,7 @@ import polars as pl
 
 from generators.made import Made
 from preferences.evidence import answers, assistant, votes
-from preferences.policies import POLICIES, draws
+from preferences.policies import POLICIES, capped, good
 from preferences.ranked import DECIMALS, FEW, check_responses, ranked
 from preferences.split import check_share, with_split
 from preferences.strength import Strength
@@ -66,13 +66,7 @@ class Pair:
         chosen = POLICIES[self.policy](judged, self.seed)
         judged = judged.with_columns(fate=pl.when(pl.col("fate").is_null() & ~chosen).then(pl.lit("not selected"))
                                      .otherwise("fate"))
-        if self.cap is not None:
-            drawn = draws(judged, self.seed, "cap", judged["fate"].is_null())
-            over = pl.col("draw").rank("ordinal").over("prompt_id") > self.cap
-            judged = judged.with_columns(drawn).with_columns(fate=pl.when(over).then(pl.lit("cap")).otherwise("fate"))
-        for fate, n in judged["fate"].drop_nulls().value_counts().iter_rows():
-            fates[fate] += n
-        return judged.filter(pl.col("fate").is_null()).select("prompt_id", "response_id", "response_id_rejected")
+        return good(capped(judged, self.cap, self.seed), fates)
 
     def _fate(self) -> pl.Expr:
         distance = (pl.col("level") - pl.col("level_rejected")).round(DECIMALS)

@@ -6,6 +6,7 @@ order of a hash of their ids; last, the worst place; and fate, null where the pa
 (identical, tie, below gap). It says true for the pairs it takes; whether a pair is good is not its business.
 """
 
+from collections import Counter
 from collections.abc import Callable
 
 import polars as pl
@@ -48,6 +49,22 @@ def draws(pairs: pl.DataFrame, seed: int, purpose: str, where: pl.Series) -> pl.
     keys = pairs.select("prompt_id", "response_id", "response_id_rejected", asked=where).iter_rows()
     drawn = [draw(seed, purpose, *ids) if asked else None for *ids, asked in keys]
     return pl.Series("draw", drawn, dtype=pl.Float64)
+
+
+def capped(pairs: pl.DataFrame, cap: int | None, seed: int) -> pl.DataFrame:
+    """The pairs, those that are good but more than `cap` of a prompt with fate "cap": a hash says which stay."""
+    if cap is None:
+        return pairs
+    drawn = pairs.with_columns(draws(pairs, seed, "cap", pairs["fate"].is_null()))
+    over = pl.col("draw").rank("ordinal").over("prompt_id") > cap
+    return drawn.with_columns(fate=pl.when(over).then(pl.lit("cap")).otherwise("fate"))
+
+
+def good(pairs: pl.DataFrame, fates: Counter[str]) -> pl.DataFrame:
+    """The ids of the pairs that met no fate; the fates of the others are added up."""
+    for fate, n in pairs["fate"].drop_nulls().value_counts().iter_rows():
+        fates[fate] += n
+    return pairs.filter(pl.col("fate").is_null()).select("prompt_id", "response_id", "response_id_rejected")
 
 
 POLICIES: dict[str, Policy] = {
