@@ -38,8 +38,7 @@ class Confinement:
     def __init__(self, name: str, limits: dict[str, Any]) -> None:
         self.name = name
         self.limits = limits
-        self.filter = b""
-        self.rlimits: list[tuple[int, tuple[int, int]]] = []
+        self.last: list[kernel.Call] = []
         self.tasks = 0
         self.own_folder = False
 
@@ -56,7 +55,7 @@ class Confinement:
             os.close(opened)
         self.tasks = tasks(os.geteuid()) + HEADROOM if os.geteuid() else self.limits["processes"] + 1
         self.own_folder = self.name == "namespaced"
-        self.rlimits = self.limit()
+        self.last = self.limit()
         if self.name == "unprotected":
             kernel.die_with_parent(runner)
             return
@@ -67,11 +66,10 @@ class Confinement:
             kernel.leave_namespaces()
         kernel.prctl(kernel.SET_NO_NEW_PRIVS, 1)
         kernel.die_with_parent(runner)
-        self.filter = syscalls.last(kernel.machine())
-        kernel.prepare(self.filter)
+        self.last.append(kernel.filtering(syscalls.last(kernel.machine())))
         if not self.own_folder and (not wrapped or kernel.landlock_version()):
             kernel.restrict_files([LIBRARY])
-        kernel.install(syscalls.assemble(kernel.machine(), files=self.own_folder, server=True))
+        kernel.perform(kernel.filtering(syscalls.assemble(kernel.machine(), files=self.own_folder, server=True)))
         if not os.access(library, os.R_OK | os.X_OK) or not os.access(os.__file__, os.R_OK):
             move_library(library, f"/proc/self/fd/{LIBRARY}")
 
@@ -79,16 +77,14 @@ class Confinement:
         """Confine a child for good; nothing of the program has run yet."""
         if self.own_folder:
             self.give_folder()
-        for kind, both in self.rlimits:
-            resource.setrlimit(kind, both)
-        if self.filter:
-            kernel.install(self.filter)
+        for each in self.last:
+            kernel.perform(each)
 
-    def limit(self) -> list[tuple[int, tuple[int, int]]]:
-        """What a child may use, as setrlimit takes it."""
+    def limit(self) -> list[kernel.Call]:
+        """The calls that limit what a child may use."""
         limits = self.limits
         written = max(limits["output_bytes"] + 1, limits["disk_mb"] << 20 if self.own_folder else 0)
-        return [(kind, (value, value)) for kind, value in (
+        return [kernel.limiting(kind, value) for kind, value in (
             (resource.RLIMIT_CPU, int(limits["cpu_s"]) + 1), (resource.RLIMIT_AS, limits["memory_mb"] << 20),
             (resource.RLIMIT_NPROC, self.tasks), (resource.RLIMIT_FSIZE, written))]
 

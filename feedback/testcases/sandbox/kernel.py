@@ -14,6 +14,8 @@ CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
 SET_PDEATHSIG, SET_DUMPABLE, SET_SECCOMP, SET_NO_NEW_PRIVS = 1, 4, 22, 38
 FILTER_MODE = 2
 CLONE, SIGCHLD = {"x86_64": 56, "aarch64": 220}, 17
+GETPPID, PRCTL, PRLIMIT = ({"x86_64": 110, "aarch64": 173}, {"x86_64": 157, "aarch64": 167},
+                           {"x86_64": 302, "aarch64": 261})
 
 EXECUTE, READ_FILE, READ_DIR = 1 << 0, 1 << 2, 1 << 3
 FS_RIGHTS = {1: 13, 2: 14, 3: 15, 5: 16}
@@ -30,48 +32,62 @@ class KernelError(OSError):
     """The kernel refused something the sandbox stands on."""
 
 
-def call(number: int, *arguments: int | bytes | ctypes.Array[ctypes.c_char] | None) -> int:
-    """A raw system call; raises KernelError."""
-    longs = [ctypes.c_long(value) if isinstance(value, int) else value for value in arguments]
-    result: int = _libc.syscall(ctypes.c_long(number), *longs)
+@cache
+def machine() -> str:
+    """The processor's name, as syscalls.NUMBERS knows it."""
+    name = os.uname().machine.lower()
+    return {"amd64": "x86_64", "arm64": "aarch64"}.get(name, name)
+
+
+Call = tuple[Any, ...]
+"""A system call with its arguments, as ctypes takes them."""
+
+
+def prepared(number: int, *arguments: int | bytes | ctypes.Array[ctypes.c_char] | None) -> Call:
+    """A call to be made later, by a child: it then makes no objects, and pays for few of the pages they lie on."""
+    return tuple(ctypes.c_long(value) if isinstance(value, int) else value for value in (number, *arguments))
+
+
+def perform(made: Call) -> int:
+    """Make a system call; raises KernelError."""
+    result: int = _libc.syscall(*made)
     if result < 0:
         code = ctypes.get_errno()
-        raise KernelError(code, f"system call {number}: {errno.errorcode.get(code, code)}")
+        raise KernelError(code, f"system call {made[0].value}: {errno.errorcode.get(code, code)}")
     return result
+
+
+def call(number: int, *arguments: int | bytes | ctypes.Array[ctypes.c_char] | None) -> int:
+    """A raw system call; raises KernelError."""
+    return perform(prepared(number, *arguments))
+
+
+_FORK = prepared(CLONE.get(machine(), -1), SIGCHLD, 0, 0, 0, 0)
+_DIE = prepared(PRCTL.get(machine(), -1), SET_PDEATHSIG, 9, 0, 0, 0)
+_PARENT = prepared(GETPPID.get(machine(), -1))
 
 
 def fork() -> int:
     """Fork without Python's hooks, which cost as much as the fork: this process has one thread and nothing to mend."""
-    pid: int = _libc.syscall(*_fork())
-    if pid < 0:
-        raise KernelError(ctypes.get_errno(), "fork failed")
-    return pid
-
-
-@cache
-def _fork() -> tuple[ctypes.c_long, ...]:
-    """The system call that forks and its arguments; made once, since a child pays for each object it touches."""
-    return tuple(map(ctypes.c_long, (CLONE[machine()], SIGCHLD, 0, 0, 0, 0)))
+    return perform(_FORK)
 
 
 def prctl(option: int, value: int, third: int = 0) -> None:
     """The prctl system call; raises KernelError."""
-    if _prctl()(option, value, third, 0, 0) < 0:
-        raise KernelError(ctypes.get_errno(), f"prctl {option} failed")
-
-
-@cache
-def _prctl() -> Any:
-    function = _libc.prctl
-    function.argtypes = (ctypes.c_int, *[ctypes.c_ulong] * 4)
-    return function
+    call(PRCTL[machine()], option, value, third, 0, 0)
 
 
 def die_with_parent(parent: int) -> None:
     """Be killed when the parent dies, also when it died before this call."""
-    prctl(SET_PDEATHSIG, 9)
-    if os.getppid() not in (parent, 0):       # 0: the parent stands outside of this process's namespace
+    perform(_DIE)
+    if perform(_PARENT) not in (parent, 0):       # 0: the parent stands outside of this process's namespace
         os._exit(1)
+
+
+def limiting(kind: int, value: int) -> Call:
+    """The call that limits this process in something for good."""
+    both = ctypes.create_string_buffer(struct.pack("QQ", value, value), 16)
+    return prepared(PRLIMIT.get(machine(), -1), 0, kind, both, None)
 
 
 def landlock_version() -> int:
@@ -103,27 +119,15 @@ def restrict_files(readable: list[int], folders: list[int] | None = None, progra
     os.close(ruleset)
 
 
-def install(program: bytes) -> None:
-    """Filter this process's system calls for good; `program` is from syscalls.assemble."""
-    prctl(SET_SECCOMP, FILTER_MODE, _address(program))
+def filtering(program: bytes) -> Call:
+    """The call that filters this process's system calls for good; `program` is from syscalls.assemble or last."""
+    code = ctypes.create_string_buffer(program, len(program))
+    header = ctypes.create_string_buffer(struct.pack("HxxxxxxQ", len(program) // 8, ctypes.addressof(code)), 16)
+    _kept.append(code)
+    return prepared(PRCTL.get(machine(), -1), SET_SECCOMP, FILTER_MODE, header, 0, 0)
 
 
 _kept: list[ctypes.Array[ctypes.c_char]] = []
-_made: dict[bytes, int] = {}
-
-
-def _address(program: bytes) -> int:
-    """Where a sock_fprog of the program lies; made once, before any fork."""
-    if program not in _made:
-        code = ctypes.create_string_buffer(program, len(program))
-        header = ctypes.create_string_buffer(struct.pack("HxxxxxxQ", len(program) // 8, ctypes.addressof(code)), 16)
-        _kept.extend((code, header))
-        _made[program] = ctypes.addressof(header)
-    return _made[program]
-
-
-prepare = _address
-"""Makes a filter ready to install, so that forks find it."""
 
 
 UNSHARE, CAPSET, MOUNT_SETATTR = {"x86_64": 272, "aarch64": 97}, {"x86_64": 126, "aarch64": 91}, 442
@@ -161,10 +165,3 @@ def mount(source: str | None, target: str, kind: str | None, flags: int, options
     if _libc.mount(texts[0], texts[1], texts[2], ctypes.c_ulong(flags), texts[3]) < 0:
         code = ctypes.get_errno()
         raise KernelError(code, f"mounting {target}: {errno.errorcode.get(code, code)}")
-
-
-@cache
-def machine() -> str:
-    """The processor's name, as syscalls.NUMBERS knows it."""
-    name = os.uname().machine.lower()
-    return {"amd64": "x86_64", "arm64": "aarch64"}.get(name, name)

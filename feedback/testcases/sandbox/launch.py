@@ -32,7 +32,7 @@ def main(options: dict[str, Any]) -> None:
     kernel.die_with_parent(options["parent"])
     if program:
         kernel.restrict_files([], programs=[os.open(program, os.O_PATH | os.O_CLOEXEC)])
-        kernel.install(syscalls.assemble(kernel.machine(), start=True))
+        kernel.perform(kernel.filtering(syscalls.assemble(kernel.machine(), start=True)))
     else:
         system = [_opened(each) for each in SYSTEM if Path(each).is_dir()]
         kernel.restrict_files([], [_opened(folder)], executable=system)
