@@ -15,6 +15,9 @@ from schemas.table import Table
 Says = Callable[[Ask], str | Sequence[str] | None]
 """What an engine replies: a text, one text an attempt, or None where the request failed for good."""
 WHEN = datetime(2026, 3, 1, 12, tzinfo=UTC)
+FINE = {"reason": "It says so.", "about_the_answer": True, "label_holds": True, "justified": "yes", "refusal": "none",
+        "beyond_reach": False, "toxic": False, "context_missing": False}
+"""A verdict of a validator that lets everything pass."""
 
 
 def frame(table: Table, rows: Iterable[Mapping[str, Any]]) -> pl.DataFrame:
