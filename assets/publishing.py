@@ -20,9 +20,11 @@ from audits.report import Report, report
 from audits.testcases import truth_of_tests
 from exports.check import verify
 from exports.folder import write_dataset
+from exports.leaving import LeakError, refuse, write_found
 from exports.manifest import MANIFEST
 from feedback.testcases.given import Given
 from feedback.testcases.references import References
+from privacy.scan import Alarm, in_words
 
 REPORT = "report.json"
 REPLIES = ("completions", "test_completions", "judge_completions", "step_completions", "repair_completions")
@@ -46,6 +48,16 @@ FOLDER_CHECKS = (
     CheckSpec(name="folder_matches_its_manifest", meaning="every file has its manifest's rows, bytes and plain types",
               blocking=True),
 )
+SCAN = "second_scan.json"
+"""What the second scan found, beside the report."""
+PRIVATE = "nothing_private_leaves"
+"""The check that stands for it."""
+
+
+def _scan_check(from_logs: bool) -> CheckSpec:
+    """The second scan blocks what was mined from people's logs; prompts written for a dataset may hold examples."""
+    return CheckSpec(name=PRIVATE, meaning="the second scan finds no personal data and no secret in "
+                     "any text of the folder", blocking=from_logs)
 
 
 def audit(dataset: PreferenceDataset, made: tuple[str, ...]) -> Stage:
@@ -71,23 +83,39 @@ def audit(dataset: PreferenceDataset, made: tuple[str, ...]) -> Stage:
 
 def dataset_folder(dataset: PreferenceDataset, made: tuple[str, ...], digests: Mapping[str, str]) -> Stage:
     """The stage that writes the Parquet shards, the card and the manifest."""
+    from_logs = dataset.messages is not None
+    specs = (*FOLDER_CHECKS, _scan_check(from_logs))
 
     def write_folder(build: Build, tables: Tables) -> Mapping[str, Any]:
         facts = json.loads((build.path / "audit" / REPORT).read_text())
-        manifest = write_dataset(
-            build.folder, name=dataset.slug, kept=tables["kept"], prompts=tables["prompts"], recipe=dataset.source,
-            unpaired=tables.get("unpaired"), lists=tables.get("lists"), judgments=tables.get("judgments"),
-            dropped=all_dropped(tables), facts=card_facts(dataset, facts), build=build.name,
-            digests=digests,
-        )
+        found: list[Alarm] = []
+
+        def scanned(alarms: list[Alarm]) -> None:
+            found.extend(alarms)
+            write_found(alarms, build.path / "audit" / SCAN)
+            if from_logs:
+                refuse(alarms)
+
+        try:
+            manifest = write_dataset(
+                build.folder, name=dataset.slug, kept=tables["kept"], prompts=tables["prompts"], recipe=dataset.source,
+                unpaired=tables.get("unpaired"), lists=tables.get("lists"), judgments=tables.get("judgments"),
+                dropped=all_dropped(tables), facts=card_facts(dataset, facts), build=build.name, digests=digests,
+                scanned=scanned,
+            )
+        except LeakError as leak:
+            checks = [Check(name=specs[0].name, passed=True, note="not written"),
+                      Check(name=specs[1].name, passed=False, note=str(leak))]
+            return {"checks": checks, "data_version": _digest(build.path / "audit" / SCAN)}
         problems = verify(build.folder)
-        check = Check(name=FOLDER_CHECKS[0].name, passed=not problems, note="; ".join(problems) or "no problem found")
+        checks = [Check(name=specs[0].name, passed=not problems, note="; ".join(problems) or "no problem found"),
+                  Check(name=specs[1].name, passed=not found, note=in_words(found) or "nothing found")]
         rows = {f"rows of {name}": config["rows"] for name, config in manifest["configs"].items()}
         return {**rows, "folder": build.folder, "card": (build.folder / "README.md").read_text()[:20_000],
-                "checks": [check], "data_version": _digest(build.folder / MANIFEST)}
+                "checks": checks, "data_version": _digest(build.folder / MANIFEST)}
 
     return Stage(name="dataset", meaning="the dataset folder: Parquet shards, card and manifest", writes={}, needs=made,
-                 after=("audit",), write_folder=write_folder, checks=FOLDER_CHECKS, counts_rows=False)
+                 after=("audit",), write_folder=write_folder, checks=specs, counts_rows=False)
 
 
 def all_dropped(tables: Tables) -> pl.DataFrame:

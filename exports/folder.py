@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,11 @@ import polars as pl
 from exports import trl
 from exports.card import card
 from exports.check import verify
+from exports.leaving import leaving
 from exports.manifest import MANIFEST, manifest, read_manifest, write_manifest
 from exports.shards import SHARD_ROWS, describe, write_shards
 from exports.trl import Config
+from privacy.scan import Alarm
 from schemas.errors import ExportError
 
 LABELLED = ("preference", "unpaired", "lists")
@@ -25,10 +27,12 @@ def write_dataset(folder: Path, *, name: str, kept: pl.DataFrame, prompts: pl.Da
                   unpaired: pl.DataFrame | None = None, lists: pl.DataFrame | None = None,
                   judgments: pl.DataFrame | None = None, dropped: pl.DataFrame | None = None,
                   facts: Mapping[str, Any] | None = None, build: str | None = None,
-                  digests: Mapping[str, str] | None = None, shard_rows: int = SHARD_ROWS) -> dict[str, Any]:
+                  digests: Mapping[str, str] | None = None, shard_rows: int = SHARD_ROWS,
+                  scanned: Callable[[list[Alarm]], None] | None = None) -> dict[str, Any]:
     """Write the tables of a build as a dataset that `datasets.load_dataset(folder)` reads; give back its manifest.
 
     `facts` are the build's figures for the card (exports/facts.py), `build` and `digests` name what it was made of.
+    `scanned` hears what the second scan found (exports/leaving.py) before anything is written, and raises to stop it.
     Equal inputs give equal bytes. Everything is written to `.<folder>.staging` beside the goal, flushed to disk, and
     renamed; a complete older dataset is renamed to `.<folder>.old` first and deleted last. So at every moment the
     folder is the old dataset, the new one, or (between two renames) not there, never a mixture; the next export puts
@@ -36,6 +40,8 @@ def write_dataset(folder: Path, *, name: str, kept: pl.DataFrame, prompts: pl.Da
     folder holds files that no manifest of ours names; SchemaError where rows break their table's rules.
     """
     configs = _configs(kept, prompts, unpaired, lists, judgments, dropped)
+    if scanned is not None:
+        scanned(leaving(configs))
     with _staged(folder.resolve()) as stage:
         files = [file for config in configs for file in write_shards(stage, config.name, config.rows, shard_rows)]
         told = manifest(name, configs, [], build, digests or {})

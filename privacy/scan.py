@@ -12,6 +12,10 @@ from typing import Any
 from privacy.find import found as search
 from privacy.finding import Finding
 
+_SHORTEST = 5
+"""The shortest text that can hold anything: a@b.cd."""
+_KNOWN = 4096
+
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
@@ -30,13 +34,26 @@ def found(text: str) -> list[Finding]:
 
 def alarms(rows: Iterable[Mapping[str, Any]], key: str) -> Iterator[Alarm]:
     """Each kind that stands in a column of a row, lists and structures included; `key` is the column of the ids."""
+    known: dict[str, frozenset[str]] = {}
     for row in rows:
         for column, value in row.items():
-            for kind in sorted({finding.kind for text in _texts(value) for finding in found(text)}):
+            for kind in sorted({kind for text in _texts(value) for kind in _kinds(text, known)}):
                 yield Alarm(str(row[key]), column, kind)
 
 
-def told(alarms: Iterable[Alarm], most: int = 3) -> str:
+def _kinds(text: str, known: dict[str, frozenset[str]]) -> frozenset[str]:
+    """What stands in a text; a prompt is the same in many rows."""
+    if len(text) < _SHORTEST:
+        return frozenset()
+    kinds = known.get(text)
+    if kinds is None:
+        if len(known) >= _KNOWN:
+            known.clear()
+        kinds = known[text] = frozenset(finding.kind for finding in found(text))
+    return kinds
+
+
+def in_words(alarms: Iterable[Alarm], most: int = 3) -> str:
     """`2 EMAIL (prompt of p1, chosen of p2)`: how many rows of each kind, and where the first stand."""
     by_kind: dict[str, list[Alarm]] = {}
     for alarm in alarms:

@@ -7,7 +7,9 @@ from rich.console import Console
 from assets.dataset import PreferenceDataset
 from assets.graph import assets_of, builds_of, job_of
 from assets.home import Build, Home
+from assets.publishing import PRIVATE, SCAN
 from assets.runs import bury_dead_runs, open_instance, process_tag
+from exports.leaving import LeakError, read_found, why_refused
 from pipelines.commands.terminal import TerminalWatcher
 from schemas.errors import SchemaError
 
@@ -33,5 +35,7 @@ def _run(dataset: PreferenceDataset, place: Build, instance: dg.DagsterInstance,
         except DagsterExecutionInterruptedError:
             raise KeyboardInterrupt from None
         except DagsterAssetCheckFailedError as error:
+            if PRIVATE in str(error):
+                raise LeakError(why_refused(read_found(place.path / "audit" / SCAN))) from None
             raise SchemaError(f"{error}\nThe build stops here, because wrong labels could pass. The tables so far are "
                               f"in {place.path}; `winnow why ROW` walks a row back to its votes.") from None
