@@ -3,7 +3,9 @@
 The policy writes ten programs for each problem, and a model ten inputs. All programs run on all inputs; what most of at
 least five programs give is what is expected. Chosen passes half of the tests and six more than rejected. Each round has
 its own problems and the policy that the last round trained. The paper lets GPT-4o write the inputs; name a strong model
-there. Reference solutions and hidden tests make no label: they say how right the labels are.
+there. The policy here is the pocket model that errs most, so that there is something to learn: the small one writes
+nine of ten programs right, and few pairs are left. Reference solutions and hidden tests make no label: they say how
+right the labels are.
 """
 
 from pathlib import Path
@@ -31,7 +33,7 @@ dataset = PreferenceDataset(
     engines=EXAMPLES / "pocket_engines.toml",
     prompts=read(EXAMPLES / "functions.jsonl", reference="reference", task="functions", licence="cc0-1.0",
                  language="en"),
-    responses=sample(pool=("pocket_small",), n=10, temperature=1.0, max_tokens=160),
+    responses=sample(pool=("pocket_sloppy",), n=10, temperature=1.0, max_tokens=160),
     programs=programs(),
     test_inputs=generate_inputs(("pocket_large",), n=10),
     executions=execute(),

@@ -2,7 +2,8 @@
 
 The policy answers each question ten times. An answer is a one-test case: what more than half of at least five answers
 say is taken for right; chosen says it, rejected says something else. Each round has its own questions and the policy
-that the last round trained. The known answers make no label: they say how right the labels are.
+that the last round trained. The policy here is the pocket model that errs most, and errs at random: the errors of the
+others agree more often, and outvote the truth. The known answers make no label: they say how right the labels are.
 """
 
 from pathlib import Path
@@ -28,7 +29,7 @@ dataset = PreferenceDataset(
     engines=EXAMPLES / "pocket_engines.toml",
     prompts=read(EXAMPLES / "arithmetic.jsonl", reference="reference", task="arithmetic", licence="cc0-1.0",
                  language="en"),
-    responses=sample(pool=("pocket_small",), n=10, temperature=1.0, top_p=0.9, max_tokens=160),
+    responses=sample(pool=("pocket_sloppy",), n=10, temperature=1.0, top_p=0.9, max_tokens=160),
     test_inputs=answer_inputs,
     executions=answers(),
     test_cases=vote_outputs(min_voters=5, share=0.5),

@@ -93,14 +93,14 @@ def test_the_model_of_a_round_stands_between_its_dataset_and_the_answers_of_the_
         assert not graph.get(model).is_executable
         assert graph.get(model).parent_keys == {dg.AssetKey(["pfpo_maths", "r0", "dataset"])}
         assert graph.get(model).child_keys == {dg.AssetKey(["pfpo_maths", "r1", "completions"])}
-        assert "[engines.pocket_small_r1]" in (graph.get(model).description or "")
+        assert "[engines.pocket_sloppy_r1]" in (graph.get(model).description or "")
         steps = {node.name for node in defs.resolve_job_def("pfpo_maths_r0").nodes}
         assert {step.partition("__")[0] for step in steps} == {"pfpo_maths_r0"}
 
 
 def test_a_round_whose_model_is_not_trained_yet_says_so_before_anything_is_asked(tmp_path: Path) -> None:
-    (tmp_path / "engines.toml").write_text('[engines.pocket_small]\nurl = "http://127.0.0.1:9/v1"\nmodel = "tiny"\n')
-    with pytest.raises(ConfigError, match=r"no engine is called pocket_small_r1 .* trained on pfpo_maths_r0"):
+    (tmp_path / "engines.toml").write_text('[engines.pocket_sloppy]\nurl = "http://127.0.0.1:9/v1"\nmodel = "tiny"\n')
+    with pytest.raises(ConfigError, match=r"no engine is called pocket_sloppy_r1 .* trained on pfpo_maths_r0"):
         check_engines(replace(catalog.load("pfpo_maths_r1"), engines=tmp_path / "engines.toml"))
 
 
@@ -161,7 +161,7 @@ def test_a_policy_that_is_right_as_a_rule_gets_right_pairs_from_its_own_votes(tm
     few = replace(dataset, rounds=None, prompts=read(SOURCE / "functions.jsonl", reference="reference", limit=2),
                   preferences=replace(dataset.preferences, margin=3))
     with Loopback(coder(few.prompts().table)) as server:
-        engines = {name: Engine(name=name, url=server.url, model="tiny") for name in ("pocket_small", "pocket_large")}
+        engines = {name: Engine(name=name, url=server.url, model="tiny") for name in ("pocket_sloppy", "pocket_large")}
         made = walked(few, engines, tmp_path)
     assert made["responses"].height == 20
     assert made["test_inputs"]["makers"].explode().unique().to_list() == ["pocket_large"]
