@@ -158,6 +158,7 @@ def test_a_policy_that_is_right_as_a_rule_gets_right_pairs_from_its_own_votes(tm
     from pipelines.pfpo_code import EXAMPLES as SOURCE
     from pipelines.pfpo_code import dataset
 
+    assert isinstance(dataset.preferences, PairByTests)
     few = replace(dataset, rounds=None, prompts=read(SOURCE / "functions.jsonl", reference="reference", limit=2),
                   preferences=replace(dataset.preferences, margin=3))
     with Loopback(coder(few.prompts().table)) as server:
