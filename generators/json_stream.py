@@ -102,7 +102,7 @@ class _Scan:
                 break
         if not ended and not self._next_marked():
             raise CutOff
-        return self._buffer[self._start:self.at] if whole else None
+        return self._buffer[self._start:self.at] if whole and self.at - self._start <= self._longest else None
 
     def _closed(self) -> bool | None:
         """Whether the value ends (True), cannot end (False), or goes on beyond the bytes that are here (None)."""

@@ -141,6 +141,7 @@ class _One:
     conversation: Conversation
     origin: Origin
     scrub: Scrub | None
+    ids: dict[str, str] = field(default_factory=dict)
 
     def clean(self, text: str) -> tuple[str, frozenset[str]]:
         text.encode()  # half a surrogate pair stands in no table: UnicodeEncodeError
@@ -150,7 +151,10 @@ class _One:
         return text if text is None or self.scrub is None else _word(text)
 
     def message(self, key: str) -> str:
-        return named(self.salt, self.conv_id, key)
+        msg_id = self.ids.get(key)
+        if msg_id is None:
+            msg_id = self.ids[key] = named(self.salt, self.conv_id, key)
+        return msg_id
 
     def other(self, conversation: str, key: str) -> str:
         """The id that a signal of another record points at, where it calls a message by this name."""

@@ -1,6 +1,6 @@
 """Which format a log has: seen from its first records, never from its name."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -82,15 +82,26 @@ def _fitting(name: str, fields: Mapping[str, Any]) -> Format | None:
 def _opened(records: Iterator[Record | Broken], format: Format | None) -> Iterator[Record | Broken]:
     known = FORMATS if format is None else (format,)
     for record in records:
-        inner = next((value for key in WRAPPERS if isinstance(value := record.fields.get(key), list)), None) if (
-            isinstance(record, Record)) else None
-        if inner is None or isinstance(record, Broken) or any(one.fits(record.fields) for one in known):
+        inner = _inside(record.fields, known) if isinstance(record, Record) else None
+        if inner is None or isinstance(record, Broken):
             yield record
             continue
         for number, fields in enumerate(inner, 1):
             place = f"{record.place}, element {number}"
             yield Record(fields, place, record.source) if isinstance(fields, dict) else Broken(
                 place, "not an object", "is no object; delete it")
+
+
+def _inside(fields: Mapping[str, Any], known: Sequence[Format]) -> list[Any] | None:
+    """The records that an object holds, where it is none itself."""
+    held = next((value for key in WRAPPERS if isinstance(value := fields.get(key), list)), None)
+    if held is None or _known(fields, known):
+        return None
+    return held if any(_known(inner, known) for inner in held[:LOOKED_AT]) else None
+
+
+def _known(fields: Any, known: Sequence[Format]) -> bool:
+    return isinstance(fields, dict) and any(format.fits(fields) for format in known)
 
 
 def named(name: str) -> Format:
