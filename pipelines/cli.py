@@ -1,5 +1,6 @@
 """The `winnow` command line: only the commands and their arguments; pipelines/commands/ does the work."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -192,6 +193,20 @@ def prune(
     from pipelines.commands import prune as command
 
     command.run(dataset, keep, yes, Console())
+
+
+@app.command()
+def forget(
+    user: Annotated[str | None, typer.Argument(help="The user, as the logs name them.")] = None,
+    hashed: Annotated[
+        str | None, typer.Option("--hash", help="What stands for them in user_hash, or one conv_id.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove it; default: only say what would go.")] = False,
+) -> None:
+    """Remove one person's rows from every build and the reply store, and leave them out from now on."""
+    from pipelines.commands import forget as command
+
+    command.run(user, hashed, os.environ.get("WINNOW_STORE"), yes, Console())
 
 
 if __name__ == "__main__":
