@@ -1,5 +1,6 @@
 """Tables of one's own: a message, an exchange or a conversation a row; maps that do not add up are refused."""
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 from feedback.chatlogs.readers.columns import columns
 from schemas.errors import ConfigError
 from tests.chatlogs.flat import broken, of, said, told
-from tests.chatlogs.reading import FIXTURES, left_out, read
+from tests.chatlogs.reading import left_out, read
 
 
 def test_a_message_a_row_is_put_in_order_by_its_number(tmp_path: Path) -> None:
@@ -93,7 +94,10 @@ def test_a_column_that_is_not_there_is_named() -> None:
         "there is no column 'question'; the columns are questoin, answer; did you mean 'questoin'?")
 
 
-def test_a_map_of_columns_is_never_found_by_looking() -> None:
-    fields = {"question": "?", "answer": "!"}
-    assert not columns(prompt="question", response="answer").fits(fields)
-    assert (FIXTURES / "arena.jsonl").exists()
+def test_records_inside_an_object_are_found_and_a_column_of_that_name_is_left_alone(tmp_path: Path) -> None:
+    turns = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]
+    (tmp_path / "wrapped.json").write_text(json.dumps({"data": [{"turns": turns}]}), encoding="utf-8")
+    (tmp_path / "bare.json").write_text(json.dumps({"conversations": turns}), encoding="utf-8")
+    expected = [("Hi", "assistant", "Hello"), (None, "user", "Hi")]
+    assert said(read(tmp_path / "wrapped.json", reader=columns(messages="turns"))) == expected
+    assert said(read(tmp_path / "bare.json", reader=columns(messages="conversations"))) == expected

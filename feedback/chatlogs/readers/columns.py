@@ -9,7 +9,7 @@ reached with dots, `meta.user`.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -54,8 +54,14 @@ class _Map:
         column = getattr(self, name)
         return None if column is None else record.get(column)
 
+    def fits(self, fields: Mapping[str, Any]) -> bool:
+        """Whether a record has a column of the texts; an object around the records has none."""
+        said = self.messages or self.prompt or self.text or ""
+        return said in fields or said.partition(".")[0] in fields
 
-_Reading = Callable[[_Map, Record, Counter[str]], tuple[str, list[Turn]]]
+    def read(self, record: Record) -> Iterator[Conversation]:
+        """The conversation of a row, or the part of it that the row holds."""
+        yield _conversation(self, record)
 
 
 def columns(*, conversation: str | None = None, turn: str | None = None, message: str | None = None,
@@ -72,8 +78,7 @@ def columns(*, conversation: str | None = None, turn: str | None = None, message
     held = _Map(conversation, turn, message, parent, role, text, prompt, response, messages, system, user, model,
                 created_at, language, thumb, score, scale, comment)
     _check(held)
-    read = _of_list if messages else _of_exchange if prompt else _of_message
-    return Format(name="columns", fits=lambda _: False, read=lambda record: _read(held, read, record))
+    return Format(name="columns", fits=held.fits, read=held.read)
 
 
 def _check(held: _Map) -> None:
@@ -91,8 +96,9 @@ def _check(held: _Map) -> None:
         raise ConfigError("columns(...): score needs its scale, as in scale=(1, 5)")
 
 
-def _read(held: _Map, read: _Reading, record: Record) -> Iterator[Conversation]:
+def _conversation(held: _Map, record: Record) -> Conversation:
     dropped: Counter[str] = Counter()
+    read = _of_list if held.messages else _of_exchange if held.prompt else _of_message
     key, said = read(held, record, dropped)
     at, spoken = moment(held.of(record, "created_at")), language(held.of(record, "language"))
     model = word(held.of(record, "model"))
@@ -101,9 +107,9 @@ def _read(held: _Map, read: _Reading, record: Record) -> Iterator[Conversation]:
     answer = next((one.key for one in reversed(said) if one.role == "assistant"), None)
     signals = list(_signals(held, record))
     useless = Counter({"about no answer": len(signals)} if signals and answer is None else {})
-    yield Conversation(key=key, user=word(held.of(record, "user")), turns=said, dropped=dropped,
-                       signals=[replace(one, target=answer, created_at=at) for one in signals] if answer else (),
-                       dropped_signals=useless)
+    return Conversation(key=key, user=word(held.of(record, "user")), turns=said, dropped=dropped,
+                        signals=[replace(one, target=answer, created_at=at) for one in signals] if answer else (),
+                        dropped_signals=useless)
 
 
 def _of_message(held: _Map, record: Record, dropped: Counter[str]) -> tuple[str, list[Turn]]:
