@@ -19,7 +19,7 @@ class Share(NamedTuple):
 
 
 def wilson(hits: int, of: int, level: float = LEVEL) -> Share:
-    """The share hits / of with its Wilson score interval (Wilson 1927); 0 to 1 where nothing was counted.
+    """The share hits / of with its Wilson score interval; 0 to 1 where nothing was counted.
 
     With z the normal quantile of the level, p = hits / n: (p + z²/2n ± z·sqrt(p(1-p)/n + z²/4n²)) / (1 + z²/n).
     """
