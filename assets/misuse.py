@@ -103,6 +103,10 @@ def _check_later(dataset: "PreferenceDataset", labels: "list[Label]") -> None:
     if dataset.steps is not None and not by_steps:
         raise ConfigError(f"{dataset.name}: steps are made, but nothing pairs them; write preferences=pair_by_steps(), "
                           "or leave steps out")
+    made = {source_of(part) for part in dataset.case_sources}
+    if dataset.repairs is not None and (unmade := sorted(set(dataset.repairs.report.sources or ()) - made)):
+        raise ConfigError(f"{dataset.name}: report(sources=...) names {', '.join(unmade)}, and test_cases makes "
+                          f"{', '.join(sorted(made))}, so that nothing would be repaired; name what is made")
     if dataset.repairs is not None and all(isinstance(part, PairBySteps) for part in labels):
         raise ConfigError(f"{dataset.name}: repairs are made, but pair_by_steps() reads beginnings of answers alone; "
                           "add unpaired=unpaired_by_tests(), or leave repairs out")

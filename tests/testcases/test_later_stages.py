@@ -88,20 +88,20 @@ def stepped(folder: Path, **more: Any) -> PreferenceDataset:
 class Walked:
     """A build, made as the assets make it, without Dagster: its tables, its funnel and its checks."""
 
-    def __init__(self, dataset: PreferenceDataset, folder: Path, url: str) -> None:
-        self.build, self.store = Build(folder / "builds" / "later" / "one"), folder / "store"
+    def __init__(self, dataset: PreferenceDataset, folder: Path, url: str, store: Path | None = None) -> None:
+        self.build, self.store = Build(folder / "builds" / "later" / "one"), store or folder / "store"
         self.tables: dict[str, pl.DataFrame] = {}
         self.counts: dict[str, list[Count]] = {}
         self.failed: list[str] = []
         engines = {"policy": Engine(name="policy", url=url, model="tiny")}
-        with ReplyStore.open(self.store) as store:
+        with ReplyStore.open(self.store) as replies:
             for stage in build_stages(dataset):
                 needs = {name: self.tables[name] for name in stage.needs}
                 if stage.make is None:
                     assert stage.write_folder is not None
                     stage.write_folder(self.build, needs)
                     continue
-                output = stage.make(Means(engines=engines, store=store, runs=folder / "runs"), needs)
+                output = stage.make(Means(engines=engines, store=replies, runs=folder / "runs"), needs)
                 self.tables |= output.tables
                 self.counts[stage.name] = list(output.counts)
                 for name, table in stage.writes.items():
@@ -161,6 +161,16 @@ def test_beginnings_are_worth_the_completions_that_come_out_right(begun: Walked)
     assert fates(begun.counts["steps"], "steps", "responses") == {"in": 12, "out": 6, "all alike": 6}
     assert all(map(balanced, begun.counts.values()))
     assert begun.failed == []
+
+
+def test_another_value_of_beginnings_asks_nothing_again_and_the_same_one_makes_the_same_tables(
+        begun: Walked, server: Loopback, tmp_path: Path) -> None:
+    folder, asked = begun.store.parent, len(server.sent)
+    again = Walked(stepped(folder), tmp_path, server.url, begun.store)
+    assert all(again.tables[name].equals(table) for name, table in begun.tables.items())
+    mean = Walked(stepped(folder, steps=replace(STEPS, value=value_steps("mean"))), tmp_path, server.url, begun.store)
+    assert set(mean.tables["steps"]["value"]) == {1.0, 1 / 3}
+    assert len(server.sent) == asked
 
 
 def test_pairs_of_beginnings_set_those_that_lead_right_against_the_others(begun: Walked) -> None:
@@ -295,6 +305,7 @@ def test_the_policy_of_a_round_completes_and_repairs_its_own_answers(tmp_path: P
     ({"steps": STEPS, "preferences": pair_by_steps(), "repairs": REPAIRS}, "beginnings of answers alone"),
     ({"steps": cut()}, "write steps"),
     ({"repairs": repair(["policy"])}, "write repairs"),
+    ({"repairs": repairs(repair(["policy"]), report(sources=("model",)))}, "names model, and test_cases makes vote"),
     ({"steps": replace(STEPS, value=value_steps(sources=("human",))), "preferences": pair_by_steps()},
      "labels read cases of source human"),
 ])
