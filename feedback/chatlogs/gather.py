@@ -76,6 +76,9 @@ def gather(paths: Sequence[str], salt: Salt, *, forgotten: frozenset[str] = froz
     logged = pl.concat([_frame([], [], SIGNALS), *(batch.signals for batch in batches)])
     names = pl.concat([_names([]), *(batch.names for batch in batches)])
     del batches
+    if day is not None:  # what comes later has not happened yet: no branch, no main path, no regeneration
+        read = _until(day, read, "messages", tally)
+        logged = _until(day, logged, "signals", tally)
     messages = settle(read)
     tally.lose("messages", read.join(messages, on="msg_id", how="anti"), "its parents lead in a circle")
     del read
@@ -230,12 +233,18 @@ def _aimed(signals: pl.DataFrame, messages: pl.DataFrame, tally: Tally) -> pl.Da
         evidence_msg_id="here").select(signals.columns)
 
 
+def _until(day: date, rows: pl.DataFrame, unit: str, tally: Tally) -> pl.DataFrame:
+    tally.lose(unit, rows.filter(pl.col("day").is_null()), "of no day")
+    tally.lose(unit, rows.filter(pl.col("day") > day), "of another day")
+    return rows.filter(pl.col("day") <= day)
+
+
 def _of_day(day: date, messages: pl.DataFrame, signals: pl.DataFrame,
             tally: Tally) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The conversations that someone spoke in or judged on the day, as they stood at its end."""
     today = signals.filter(pl.col("day") == day)
     touched = pl.concat([messages.filter(pl.col("day") == day)["conv_id"], today["conv_id"]]).unique()
-    then = messages.filter(pl.col("conv_id").is_in(touched.implode()), pl.col("day") <= day)
+    then = messages.filter(pl.col("conv_id").is_in(touched.implode()))
     tally.lose("messages", messages.join(then, on="msg_id", how="anti"), "of another day")
     tally.lose("signals", signals.join(today, on="event_id", how="anti"), "of another day")
     others = messages.join(then, on="conv_id", how="anti").unique("conv_id")
