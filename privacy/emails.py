@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from privacy.finding import Finding
 
-_LEFT = re.compile(r"[\w%+-][\w.%+&='-]*(?<![.'])$")
+_LEFT = re.compile(r"\w[\w.%+&='-]*(?<![.'])$")
 _RIGHT = re.compile(r"(?:[\w-]{1,63}\.){1,8}(?:[^\W\d_]{2,24}|xn--[a-z0-9-]{2,59})(?![\w-])")
 _LOCAL = 64
 _SUFFIXES = frozenset(("py", "js", "ts", "java", "cpp", "html", "css", "json", "txt", "png", "jpg", "svg", "sh"))

@@ -7,7 +7,8 @@ from ipaddress import AddressValueError, IPv6Address
 from privacy.finding import Finding
 
 _V4 = re.compile(r"[0-9](?<![A-Za-z0-9.].)[0-9]{0,2}(?:\.[0-9]{1,3}){3}(?![A-Za-z0-9]|\.[0-9])")
-_VERSION = re.compile(r"(?:versions?|ver\.?|v\.?|release|section|chapter|build|[=~<>]=|\^)[\s:\"'=]*$", re.IGNORECASE)
+_VERSION = re.compile(r"(?:\b(?:versions?|ver\.?|v\.?|release|section|chapter|build)|[=~<>]=|\^)[\s:\"'=]*$",
+                      re.IGNORECASE)
 _NOBODYS = re.compile(r"127\.|0\.|255\.255\.")
 """This machine, none, masks of networks."""
 _COLONS = re.compile(r":(?:[0-9A-Fa-f]{1,4}:|:)")

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from privacy.scrub import Scrub
 from schemas.funnel import Count, check_balance, summed
 
 TOLD = 1000
@@ -36,7 +37,7 @@ class Tally:
         """Count a record that cannot be used, and tell where it stands."""
         self.add(format, "records", "failed", reason=reason)
         if len(self.told) < TOLD:
-            self.told.append(told)
+            self.told.append(Scrub().text(told)[0])  # it may name the columns of a record
 
     def gain(self, unit: str, rows: pl.DataFrame) -> None:
         """Rows that were made of others, not read."""
