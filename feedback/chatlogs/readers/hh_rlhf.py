@@ -1,4 +1,4 @@
-r"""Pairs of transcripts, as in HH-RLHF: `chosen` and `rejected` share a beginning that has to be recovered.
+"""Pairs of transcripts, as in HH-RLHF: `chosen` and `rejected` share a beginning that has to be recovered.
 
 A transcript is a text of turns that begin with a blank line
 and "Human:" or "Assistant:". Turns that both sides begin with are the prompt; where an answer first differs, the two
