@@ -198,7 +198,7 @@ def _until_torn(file: File, tally: Tally, reader: str | Format | None) -> Iterat
             yield format, item
     except InputError as error:
         if format is None:
-            raise
+            raise InputError(Scrub().text(str(error))[0]) from None
         tally.add(format.name, "records", "in")
         tally.broken(format.name, "the file breaks off", Scrub().text(str(error))[0])
 
