@@ -9,10 +9,12 @@ from typing import Any
 
 import polars as pl
 
-from assets import misuse
+from assets import log_misuse, misuse
 from assets.cron import why_no_cron
 from assets.rounds import Rounds, check_rounds
 from audits.accuracy import Quality
+from feedback.chatlogs.cues import Cues
+from feedback.chatlogs.logs import ChatLogs
 from feedback.jury.aggregate import Aggregate
 from feedback.jury.compare import Compare
 from feedback.jury.rate import Rate
@@ -30,11 +32,13 @@ from filters.rule import PairRule, ResponseRule, Rule
 from generators.engines import Engine, load_engines
 from generators.made import Made
 from generators.sample import Sample
+from preferences.by_events import PairByEvents
 from preferences.by_steps import PairBySteps
 from preferences.by_tests import PairByTests
 from preferences.lists import Lists
 from preferences.pair import Pair
 from preferences.unpaired import Unpaired
+from preferences.unpaired_by_events import UnpairedByEvents
 from preferences.unpaired_by_tests import UnpairedByTests
 from schemas.errors import ConfigError
 
@@ -44,6 +48,8 @@ Importer = Callable[[], Made]
 """Makes a table from the user's files, without a model call."""
 Derived = Callable[[pl.DataFrame], Made]
 """Makes a table from another: inputs from the prompts, or cases from cases, such as those that two sources agree on."""
+Teller = Cues | Callable[[pl.DataFrame, pl.DataFrame], Made]
+"""Makes feedback events of what users say: cues, or a function of the messages and the signals in them."""
 InputSource = Generate | Given | Derived
 CaseSource = Vote | Generate | Given | References
 
@@ -53,10 +59,14 @@ class PreferenceDataset:
     """How each table of a preference dataset is made: one keyword a table."""
 
     name: str
+    messages: ChatLogs | None = None
+    """MESSAGES, and the SIGNALS in them: `chat_logs(...)`; None: the dataset is not mined from logs."""
+    feedback_events: Teller | Sequence[Teller] | None = None
+    """FEEDBACK_EVENTS besides the signals: what is found in users' words, by `cues()` or several operators."""
     prompts: Importer
-    """PROMPTS: `read(...)`, or an importer's `.prompts`."""
+    """PROMPTS: `read(...)`, an importer's `.prompts`, or `logged()` of chat logs."""
     responses: Sample | Importer
-    """RESPONSES: `sample(...)`, or an importer's `.responses`."""
+    """RESPONSES: `sample(...)`, an importer's `.responses`, or `logged()` of chat logs."""
     judgments: Jury | Importer | Sequence[Jury | Importer] | None = None
     """JUDGMENTS: `rate(...)`, `compare(...)`, an importer's `.judgments`, or several; None: pairs need no votes."""
     rankings: Aggregate | None = None
@@ -78,11 +88,12 @@ class PreferenceDataset:
     """RESPONSES made of those that fail: `repairs(repair([...]), report(...))`; pairs and labels read them too."""
     correct: KeepCorrect | None = None
     """RESPONSES that pass every test, to fine-tune on: `keep_correct(cap=10)`."""
-    preferences: Pair | PairByTests | PairBySteps
-    """PREFERENCES, the candidates: `pair(...)`, `pair_by_tests(...)` from outcomes, `pair_by_steps(...)` from steps."""
+    preferences: Pair | PairByTests | PairBySteps | PairByEvents
+    """PREFERENCES, the candidates: `pair(...)`, `pair_by_tests(...)` from outcomes, `pair_by_steps(...)` from steps,
+    `pair_by_events(...)` from feedback events."""
     kept: Sequence[Rule] = ()
     """The filters; what they remove goes to the dropped table with its reason."""
-    unpaired: Unpaired | UnpairedByTests | None = None
+    unpaired: Unpaired | UnpairedByTests | UnpairedByEvents | None = None
     lists: Lists | None = None
     rounds: Rounds | None = None
     """`rounds(3)`: the dataset is made in rounds, each on prompts and with a policy of its own."""
@@ -108,6 +119,7 @@ class PreferenceDataset:
         if self.schedule is not None and (wrong := why_no_cron(self.schedule)):
             raise ConfigError(f"{self.name}: schedule={self.schedule!r} is no cron expression: {wrong}; write minute, "
                               'hour, day, month and weekday, such as "0 3 * * 1" for Mondays at 03:00 UTC')
+        log_misuse.check_logs(self)
         misuse.check_votes(self)
         misuse.check_tests(self)
         misuse.check_splits(self)
@@ -137,6 +149,11 @@ class PreferenceDataset:
     def key(self) -> list[str]:
         """What its asset keys begin with."""
         return [self.name] if self.round is None else [self.name, f"r{self.round}"]
+
+    @property
+    def tellers(self) -> tuple[Teller, ...]:
+        """The parts of the feedback_events table that read users' words."""
+        return _parts(self.feedback_events)
 
     @property
     def judged(self) -> tuple[Jury | Importer, ...]:
@@ -181,6 +198,8 @@ class PreferenceDataset:
 
 
 _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
+    "messages": ((ChatLogs, NoneType), 'write chat_logs("logs/**/*.json")'),
+    "feedback_events": ((Cues, Made, NoneType), "write cues()"),
     "prompts": ((Made,), 'write read("prompts.jsonl") or an importer\'s .prompts'),
     "responses": ((Sample, Made), "write sample(...) or an importer's .responses"),
     "judgments": ((Rate, Compare, Made, NoneType), "write rate(...), compare(...), or an importer's .judgments"),
@@ -195,16 +214,17 @@ _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
     "steps": ((Steps, NoneType), "write steps(cut(), complete([...]), value_steps())"),
     "repairs": ((Repairs, NoneType), "write repairs(repair([...]))"),
     "correct": ((KeepCorrect, NoneType), "write keep_correct()"),
-    "preferences": ((Pair, PairByTests, PairBySteps),
-                    'write pair("best-worst"), pair_by_tests(), or pair_by_steps()'),
+    "preferences": ((Pair, PairByTests, PairBySteps, PairByEvents),
+                    'write pair("best-worst"), pair_by_tests(), pair_by_steps(), or pair_by_events(...)'),
     "kept": ((ResponseRule, PairRule), "write rules such as empty or margin(0.25), with their numbers in parentheses"),
-    "unpaired": ((Unpaired, UnpairedByTests, NoneType), "write unpaired(...), or unpaired_by_tests()"),
+    "unpaired": ((Unpaired, UnpairedByTests, UnpairedByEvents, NoneType),
+                 "write unpaired(...), unpaired_by_tests(), or unpaired_by_events(...)"),
     "lists": ((Lists, NoneType), "write lists()"),
     "rounds": ((Rounds, NoneType), "write rounds(3)"),
     "engines": ((Path,), 'write Path("engines.toml")'),
 }
 """What each keyword may hold, `Made` standing for functions that make one, and what to write."""
-_SEVERAL = ("judgments", "test_inputs", "test_cases")
+_SEVERAL = ("feedback_events", "judgments", "test_inputs", "test_cases")
 
 
 def _parts(value: Any) -> tuple[Any, ...]:

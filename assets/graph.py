@@ -160,8 +160,8 @@ def _make(context: dg.AssetExecutionContext, home: Home, dataset: PreferenceData
     opened: Any = ReplyStore.open(home.store, os.environ.get("WINNOW_STORE")) if stage.engines else nullcontext()
     with opened as store:
         purse = _purse(context.run.run_id, dataset)
-        means = Means(engines=engines, store=store, runs=home.runs, budget=purse, progress=watcher.update,
-                      started=watcher.server)
+        means = Means(engines=engines, store=store, runs=home.runs, build=context.partition_key,
+                      home=home.root, budget=purse, progress=watcher.update, started=watcher.server)
         return stage.make(means, inputs)
 
 

@@ -12,6 +12,7 @@ from feedback.testcases.references import SOURCE as REFERENCE
 from feedback.testcases.references import References
 from feedback.testcases.vote import Vote
 from generators.sample import Sample
+from preferences.by_events import PairByEvents
 from preferences.by_steps import PairBySteps
 from preferences.by_tests import PairByTests
 from preferences.pair import Pair
@@ -166,7 +167,7 @@ def made_by(dataset: "PreferenceDataset") -> set[str]:
     """The sources whose cases count for pairs."""
     made = {source_of(part) for part in dataset.case_sources}
     part = dataset.preferences
-    sources = None if isinstance(part, Pair) else _sources(dataset, part)
+    sources = None if isinstance(part, Pair | PairByEvents) else _sources(dataset, part)
     return made if sources is None else made & set(sources)
 
 

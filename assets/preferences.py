@@ -6,6 +6,7 @@ from dataclasses import replace
 import polars as pl
 
 from assets import views
+from assets.chatlogs import preferences as preferences_by_events
 from assets.checks import KEPT_CHECKS, PAIR_CHECKS, check_kept, check_pairs
 from assets.dataset import PreferenceDataset
 from assets.repaired import repaired, with_repairs
@@ -19,6 +20,7 @@ from assets.tested_checks import (
     pair_checker,
 )
 from filters.rule import Kept, ResponseRule, Rule, apply, apply_lists, apply_unpaired
+from preferences.by_events import PairByEvents
 from preferences.by_steps import PairBySteps, beginnings
 from preferences.by_tests import PairByTests
 from preferences.lists import Lists
@@ -35,6 +37,8 @@ def preferences(dataset: PreferenceDataset) -> Stage:
         return _preferences_by_tests(dataset, dataset.preferences)
     if isinstance(dataset.preferences, PairBySteps):
         return _preferences_by_steps(dataset.preferences)
+    if isinstance(dataset.preferences, PairByEvents):
+        return preferences_by_events(dataset.preferences)
     operator = dataset.preferences
     voted = (*(("rankings",) if dataset.rankings else ()), *(("judgments",) if dataset.judged else ()))
 

@@ -9,15 +9,18 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from assets import generation, jury, later, preferences, publishing, testcases
+from assets import chatlogs, generation, jury, later, preferences, publishing, testcases
 from assets.dataset import CHECKOUT, PreferenceDataset, known_engines
 from assets.stage import Stage
 from assets.truth import truth
+from feedback.chatlogs.answers import Logged
+from feedback.chatlogs.cues import Cues
 from feedback.testcases.given import Given
 from feedback.testcases.references import References
 from generators.engines import Engine
 from generators.records import files_of
 from generators.sample import Sample
+from preferences.unpaired_by_events import UnpairedByEvents
 from schemas.errors import ConfigError
 from schemas.ids import canonical, digest
 
@@ -26,11 +29,15 @@ _ROOMS = ("schemas", "privacy", "generators", "filters", "feedback", "preference
 
 def build_stages(dataset: PreferenceDataset) -> list[Stage]:
     """The stages of a recipe, in the order they run; a keyword that is not given has no stage."""
-    stages = [generation.prompts(dataset)]
+    stages = [*_logged(dataset), generation.prompts(dataset)]
+    if isinstance(dataset.prompts, Logged):
+        stages[-1] = chatlogs.prompts(dataset.prompts)
     if isinstance(dataset.responses, Sample) or dataset.juries:
         stages.append(generation.criteria(dataset))
     if isinstance(dataset.responses, Sample):
         stages += [generation.completions(dataset, dataset.responses), generation.responses(dataset.responses)]
+    elif isinstance(dataset.responses, Logged):
+        stages.append(chatlogs.responses(dataset.responses))
     else:
         stages.append(generation.imported_responses(dataset.responses))
     if dataset.juries:
@@ -41,13 +48,23 @@ def build_stages(dataset: PreferenceDataset) -> list[Stage]:
         stages.append(jury.rankings(dataset.rankings))
     stages += _tested(dataset)
     stages += [preferences.preferences(dataset), preferences.kept(dataset)]
-    if dataset.unpaired:
+    if isinstance(dataset.unpaired, UnpairedByEvents):
+        stages.append(chatlogs.unpaired(dataset, dataset.unpaired))
+    elif dataset.unpaired:
         stages.append(preferences.unpaired(dataset, dataset.unpaired))
     if dataset.lists:
         stages.append(preferences.lists(dataset, dataset.lists))
     made = tuple(name for stage in stages for name in stage.writes)
     digests = {"recipe": digest(describe(dataset)), "code": code_digest()}
     return [*stages, publishing.audit(dataset, made), publishing.dataset_folder(dataset, made, digests)]
+
+
+def _logged(dataset: PreferenceDataset) -> list[Stage]:
+    """The stages that read chat logs; none where there are none."""
+    if dataset.messages is None:
+        return []
+    cued = [chatlogs.turn_cues(part) for part in dataset.tellers if isinstance(part, Cues)]
+    return [chatlogs.messages(dataset.messages), *cued, chatlogs.feedback_events(dataset)]
 
 
 def _tested(dataset: PreferenceDataset) -> list[Stage]:
@@ -147,10 +164,16 @@ def _settings(value: Any) -> Any:
 
 def input_digests(dataset: PreferenceDataset) -> dict[str, str]:
     """The SHA-256 of every file that the recipe reads; a dataset of the Hub is named by its path alone."""
+    logs = dataset.messages.paths if dataset.messages else ()
     parts = (dataset.prompts, dataset.responses, *dataset.judged)
-    paths = {str(getattr(getattr(part, "__self__", part), "path", "")) for part in parts} - {""}
+    paths = {str(getattr(getattr(part, "__self__", part), "path", "")) for part in parts} - {""} | {*logs}
     files = sorted({file for path in paths for file in files_of(path)})
-    return {describe(file): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+    return {describe(file): _sha256(file) for file in files}
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @cache

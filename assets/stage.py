@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from assets.home import Build
+from assets.home import Build, Home
 from generators.budget import Purse
 from generators.engines import Engine
 from generators.made import Made
@@ -28,6 +29,12 @@ class Means:
     store: ReplyStore
     runs: Path
     """Where runs of programs are kept, for all builds."""
+    build: str = ""
+    """The build's name: of one from chat logs, the day that it holds."""
+    home: Path = field(default_factory=lambda: Home.find().root)
+    """WINNOW_HOME, where the salt of names is kept."""
+    today: date = field(default_factory=lambda: datetime.now(UTC).date())
+    """The day that logs which date nothing are imported on."""
     budget: Purse | None = None
     """What the whole run may still spend."""
     progress: Callable[[Progress], None] | None = None
@@ -41,7 +48,7 @@ class Output:
 
     tables: Mapping[str, pl.DataFrame]
     counts: Sequence[Count] = ()
-    spent: Mapping[str, float | int | None] = field(default_factory=dict)
+    spent: Mapping[str, float | int | str | None] = field(default_factory=dict)
     """What it cost, for run.json: measurements, which must not make two builds differ."""
 
     @classmethod

@@ -7,6 +7,7 @@ from pathlib import Path
 from feedback.chatlogs.gather import Gathered, gather
 from feedback.chatlogs.imports import first_days
 from feedback.chatlogs.sniff import named
+from privacy.forgotten import forgotten as left_out
 from privacy.people import Salt
 from schemas.errors import ConfigError
 
@@ -18,14 +19,23 @@ class ChatLogs:
     paths: tuple[str, ...]
     reader: str | None
 
-    def read(self, home: Path, day: date | None = None, forgotten: frozenset[str] = frozenset()) -> Gathered:
+    def read(self, home: Path, today: date, day: date | None = None,
+             forgotten: frozenset[str] = frozenset()) -> Gathered:
         """The messages and signals of all conversations; with `day`, of those that were touched on it.
 
-        `home` is WINNOW_HOME, which holds the salt of the digests and the days of what logs do not date. Raises what
-        `gather` raises.
+        `home` is WINNOW_HOME, which holds the salt of the digests and the days of what logs do not date: `today` for
+        files that are seen for the first time. Who asked to be forgotten (privacy/forgotten.py), or is in `forgotten`,
+        is left out and counted. Raises what `gather` raises.
         """
-        undated = None if day is None else first_days(self.paths, home, day)
-        return gather(self.paths, Salt.find(home), forgotten=forgotten, day=day, undated=undated, reader=self.reader)
+        undated = None if day is None else first_days(self.found, home, today)
+        return gather(self.found, Salt.find(home), forgotten=forgotten | left_out(home), day=day, undated=undated,
+                      reader=self.reader)
+
+    @property
+    def found(self) -> list[str]:
+        """The paths as places name them: relative to where we are, so that no table says where the checkout lies."""
+        here = Path.cwd()
+        return [str(Path(path).relative_to(here)) if Path(path).is_relative_to(here) else path for path in self.paths]
 
 
 def chat_logs(*paths: str | Path, reader: str | None = None) -> ChatLogs:

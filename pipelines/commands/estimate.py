@@ -7,6 +7,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from assets.chatlogs import prompts_of
 from assets.dataset import PreferenceDataset
 from assets.home import Home
 from generators.ask import Ask
@@ -39,7 +40,7 @@ def run(name: str, console: Console) -> None:
     """Print the estimate."""
     dataset = catalog.load(name)
     engines = ready.check(dataset)
-    prompts = dataset.prompts().table
+    prompts = prompts_of(dataset, Home.find().root).table
     seen = prompts.head(SEEN)
     shown = Table("table", "engine", "calls", "stored", "with every\nre-ask", "cost of the\nrest, at most",
                   title=f"{dataset.slug}: {prompts.height:,} prompts", box=SIMPLE_HEAD)

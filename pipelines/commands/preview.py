@@ -25,8 +25,9 @@ from pipelines.commands.terminal import TerminalWatcher
 SHOWN = 1500
 """Characters of a prompt or reply that are printed."""
 Row = Mapping[str, Any]
-_WALKED = {"prompts", "completions", "responses", "judge_completions", "judgments", "rankings", "programs",
-           "test_completions", "test_inputs", "executions", "test_cases", "outcomes"}
+_WALKED = {"messages", "turn_cues", "feedback_events", "prompts", "completions", "responses", "judge_completions",
+           "judgments", "rankings", "programs", "test_completions", "test_inputs", "executions", "test_cases",
+           "outcomes"}
 
 
 def run(name: str, n: int, console: Console) -> None:
@@ -55,14 +56,17 @@ def _walk(dataset: PreferenceDataset, n: int, store: ReplyStore, console: Consol
 
 
 def _only(rows: pl.DataFrame, tables: Mapping[str, pl.DataFrame], n: int) -> pl.DataFrame:
-    """The rows of the first n prompts."""
+    """The rows of the first n prompts; all of what comes before prompts, such as messages."""
+    if "prompt_id" not in rows.columns:
+        return rows
     if "prompts" not in tables:
         return rows.head(n)
     return rows.filter(pl.col("prompt_id").is_in(tables["prompts"]["prompt_id"].implode()))
 
 
 def _print_prompt(prompt_id: str, tables: Mapping[str, pl.DataFrame], store: ReplyStore, console: Console) -> None:
-    of_prompt = {name: rows.filter(pl.col("prompt_id") == prompt_id).to_dicts() for name, rows in tables.items()}
+    of_prompt = {name: rows.filter(pl.col("prompt_id") == prompt_id).to_dicts() for name, rows in tables.items()
+                 if "prompt_id" in rows.columns}
     models = {row["response_id"]: row["model"] for row in of_prompt["responses"]}
     console.print(Panel(_text(last_text(of_prompt["prompts"][0]["messages"])), title="the prompt"))
     if not of_prompt.get("completions"):

@@ -6,6 +6,8 @@ from functools import partial
 
 from rich.console import Console
 
+from assets.chatlogs import prompts_of
+from assets.home import Home
 from assets.recipe import build_name, build_stages
 from generators.engines import Engine, key_of
 from generators.serve import serving
@@ -26,7 +28,7 @@ def run(name: str, ping: bool, console: Console) -> None:
         key_of(engine)
     if engines:
         say(f"engines  {', '.join(engines)}; budget: {ready.tell_budget(ready.budget_of(dataset))}")
-    made = dataset.prompts()
+    made = prompts_of(dataset, Home.find().root)
     licences = sorted(set(made.table["licences"].explode().to_list()))
     say(f"prompts  {made.table.height:,} in {made.table['group'].n_unique():,} groups, "
                   f"licences: {', '.join(licences)}")

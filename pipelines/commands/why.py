@@ -14,6 +14,7 @@ from assets.home import Build, Home
 from assets.show import cut, last_text
 from generators.store import ReplyStore
 from pipelines.commands.places import newest, scan, tables_of
+from pipelines.commands.why_events import Events
 from pipelines.commands.why_tests import Tests
 from schemas.errors import ConfigError
 
@@ -21,6 +22,7 @@ KEYS = {
     "preferences": "pair_id", "dropped": "row_id", "judgments": "judgment_id", "responses": "response_id",
     "prompts": "prompt_id", "completions": "request_id", "judge_completions": "request_id", "criteria": "criterion_id",
     "test_cases": "test_id", "test_inputs": "input_id", "programs": "program_id", "test_completions": "request_id",
+    "feedback_events": "event_id", "messages": "msg_id",
     "steps": "step_id", "repairs": "response_id", "rollouts": "response_id", "critiques": "critique_id",
     "step_completions": "request_id", "repair_completions": "request_id",
 }
@@ -41,6 +43,10 @@ def run(row: str, dataset: str | None, name: str | None, console: Console) -> No
                 with ReplyStore.open(Home.find().store) as store:
                     console.print(History(build, store).tell(table, found[0]))
                 return
+        if told := _find(build, "messages", pl.col("conv_id").str.starts_with(row)):
+            with ReplyStore.open(Home.find().store) as store:
+                console.print(History(build, store).conversation(told))
+            return
     raise ConfigError(f"no row of any build has an id that begins with {row!r}; `winnow show DATASET TABLE` shows ids")
 
 
@@ -49,6 +55,7 @@ class History:
 
     def __init__(self, build: Build, store: ReplyStore) -> None:
         self.build, self.store = build, store
+        self.events = Events(self._find)
         self.tests = Tests(self._find, self.reply)
 
     def tell(self, table: str, row: Row) -> Tree:
@@ -57,10 +64,17 @@ class History:
         tellers = {"preferences": self.pair, "dropped": self.dropped, "judgments": self.vote,
                    "responses": self.response, "prompts": self.prompt, "completions": self.reply,
                    "judge_completions": self.reply, "criteria": self.criterion, "test_cases": self.case,
+                   "feedback_events": self.events.event, "messages": self.events.message,
                    "test_inputs": self.tests.given, "programs": self.program, "test_completions": self.reply,
                    "steps": self.step, "repairs": self.response, "rollouts": self.response,
                    "critiques": self.critique, "step_completions": self.reply, "repair_completions": self.reply}
         tellers[table](tree, row)
+        return tree
+
+    def conversation(self, rows: Sequence[Row]) -> Tree:
+        """The tree of a conversation in a log."""
+        tree = Tree(f"[bold]conversation {rows[0]['conv_id']}[/] in {self.build.dataset}/{self.build.name}")
+        self.events.conversation(tree, rows)
         return tree
 
     def pair(self, tree: Tree, row: Row) -> None:
@@ -78,7 +92,9 @@ class History:
             else:
                 self.response(part, self._answer(row[f"{side}_id"]), tested)
         ids = [item["id"] for item in row["evidence"] if item["table"] == "judgments"]
-        if ids or not (tested or begun):
+        told = any(item["table"] == "feedback_events" for item in row["evidence"])
+        self.events.evidence(node, row)
+        if ids or not (tested or begun or told):
             self.votes(node, ids)
 
     def dropped(self, tree: Tree, row: Row) -> None:
@@ -115,6 +131,7 @@ class History:
         for rank in self._find("rankings", pl.col("response_id") == row["response_id"]):
             node.add(f"score {rank['score']}, rank {rank['rank']}, {rank['votes']} vote(s), {rank['outcome']}")
         self.tests.response(node, row["response_id"], evidence)
+        self.events.response(node, row)
         self.raw(node, row)
         if row["critiques"]:
             for parent in self.tests.repaired(node, row):

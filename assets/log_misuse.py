@@ -1,0 +1,35 @@
+"""Recipes from chat logs that could not be finished: each is refused with its remedy, before a log is read."""
+
+from typing import TYPE_CHECKING
+
+from feedback.chatlogs.answers import Logged
+from preferences.by_events import PairByEvents
+from preferences.unpaired_by_events import UnpairedByEvents
+from schemas.errors import ConfigError
+
+if TYPE_CHECKING:
+    from assets.dataset import PreferenceDataset
+
+
+def check_logs(dataset: "PreferenceDataset") -> None:
+    """Refuse logs that nobody reads, and labels by events without logs."""
+    parts = {"prompts": dataset.prompts, "responses": dataset.responses, "preferences": dataset.preferences,
+             "unpaired": dataset.unpaired}
+    reading = [name for name, part in parts.items() if isinstance(part, Logged | PairByEvents | UnpairedByEvents)]
+    if dataset.messages is None:
+        if reading or dataset.tellers:
+            raise ConfigError(f"{dataset.name}: {(reading or ['feedback_events'])[0]}= needs chat logs; add "
+                              'messages=chat_logs("logs/**/*.json")')
+        return
+    if dataset.rounds is not None:
+        raise ConfigError(f"{dataset.name}: chat logs are read as they are, and have no policy to train; leave rounds "
+                          "out")
+    if not isinstance(dataset.prompts, Logged):
+        raise ConfigError(f"{dataset.name}: logs are read, but nothing is asked from them; write prompts=logged()")
+    if isinstance(dataset.preferences, PairByEvents) and not isinstance(dataset.responses, Logged):
+        raise ConfigError(f"{dataset.name}: pair_by_events() pairs answers of the logs; write responses=logged()")
+    if isinstance(dataset.unpaired, UnpairedByEvents) and not isinstance(dataset.responses, Logged):
+        raise ConfigError(f"{dataset.name}: unpaired_by_events() labels answers of the logs; write responses=logged()")
+    licences = {part.licensed_only for part in (dataset.prompts, dataset.responses) if isinstance(part, Logged)}
+    if len(licences) > 1:
+        raise ConfigError(f"{dataset.name}: prompts and responses take other messages; give both logged() alike")
