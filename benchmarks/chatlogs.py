@@ -1,8 +1,11 @@
 """Chat logs: reading, scrubbing, structural events and cues of a WildChat-shaped log of 1 GB; what cues find in gold.
 
-The log is made up, the same every time, with personal data planted in it; WINNOW_CHATLOGS_MB makes it shorter. Reading
-without scrubbing, and everything together, each run in a process of their own. Speeds are messages per CPU second (user
-and system of the whole process, so that of one core). Last line: a JSON object.
+    python -m benchmarks.chatlogs
+    python -m benchmarks.chatlogs --short
+
+The log is made up, the same every time, with personal data planted in it. Reading without scrubbing, and everything
+together, each run in a process of their own. Speeds are messages per CPU second (user and system of the whole process,
+so those of one core). Last line: a JSON object.
 
     read_messages_per_s      reading without scrubbing
     scrubbed_messages_per_s  reading, scrubbing, structural events and cues together
@@ -11,6 +14,7 @@ and system of the whole process, so that of one core). Last line: a JSON object.
     cue_table                what cues find in labelled turns, with intervals; null where the real data is not there
 """
 
+import argparse
 import json
 import os
 import resource
@@ -26,7 +30,7 @@ import polars as pl
 
 from schemas.ids import draw
 
-MEGABYTES = 1024
+MEGABYTES, SHORT = 1024, 5
 DATA = Path(os.environ.get("WINNOW_SHARED_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 TEXT = """the tide returns at noon and the harbour fills slowly while gulls wait on the wall for the boats to
 come in with nets full of silver fish that nobody has counted yet because the scale broke last winter and the new one is
@@ -40,7 +44,9 @@ PLANTS = ("jane.doe@example.com", "+1 415 555 2671", "203.0.113.77", "4111 1111 
 
 def main() -> None:
     """Make the log, measure, print."""
-    megabytes = float(os.environ.get("WINNOW_CHATLOGS_MB", MEGABYTES))
+    parser = argparse.ArgumentParser(prog="benchmarks.chatlogs")
+    parser.add_argument("--short", action="store_true", help=f"{SHORT} MB: to see that it works")
+    megabytes = SHORT if parser.parse_args().short else MEGABYTES
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "wildchat.jsonl"
         written = write(path, megabytes)
