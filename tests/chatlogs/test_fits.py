@@ -40,6 +40,7 @@ def test_there_is_a_fixture_for_each_format() -> None:
 @pytest.mark.parametrize("fields", [
     {}, {"prompt": "a", "response": "b"}, {"text": "a"}, {"conversation": []}, {"chosen": "a", "rejected": "b"},
     {"messages": "a"}, {"id": 1, "value": 2}, {"attributes": {}}, {"conversations": [["a", "b"]]},
+    {"observations": [{"rain": 2}]}, {"traces": [{"x": 1}]}, {"conversation_id": "a", "conversation": []},
     {"prompt": "a", "chosen": [{"role": "user", "content": "b"}], "rejected": []},
 ])
 def test_a_record_that_is_no_chat_log_fits_none(fields: dict[str, object]) -> None:

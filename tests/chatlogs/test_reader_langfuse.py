@@ -53,6 +53,15 @@ def test_a_score_of_a_trace_is_of_its_last_answer(tmp_path: Path) -> None:
     assert ("score", "2", [], 5.0, ["user-csat"], "human") in told(found, "value", "labels", "actor_kind")
 
 
+def test_a_session_from_the_page_holds_its_traces(tmp_path: Path) -> None:
+    traces = [{"id": f"t{number}", "timestamp": f"2024-06-0{number}T10:00:00Z", "userId": "u",
+               "input": {"messages": [{"role": "user", "content": "Hi"}, *more]}, "output": answer}
+              for number, more, answer in ((1, [], "Hello"), (2, [{"role": "assistant", "content": "Hello"},
+                                                                  {"role": "user", "content": "Bye"}], "So long"))]
+    (tmp_path / "session.json").write_text(json.dumps({"id": "sess", "traces": traces}), encoding="utf-8")
+    assert conversations(read(tmp_path / "session.json")) == [["Hi", "Hello", "Bye", "So long"]]
+
+
 def test_a_row_of_nothing_known_says_what_to_export() -> None:
     assert broken(FORMAT, {"id": "x"}) == (
         "is no row of a Langfuse export; export observations, scores or traces as JSON Lines")

@@ -63,6 +63,7 @@ def test_two_people_who_say_the_same_are_two_conversations_and_a_session_beats_t
     assert key(request("ann")) == key(request("ann"))
     assert key(request("ann")) != key(request("bob"))
     assert key(request("ann", metadata={"session_id": "s"})) == "s"
+    assert key({"conversation_id": "c", "messages": request(None)["messages"]}) == "c"
 
 
 def test_the_files_of_a_batch_are_joined_by_custom_id(tmp_path: Path) -> None:

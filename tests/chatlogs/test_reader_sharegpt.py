@@ -27,6 +27,13 @@ def test_pieces_are_put_together_and_numbers_of_other_ids_are_left_alone() -> No
     assert left_out(found, "messages") == {"no text": 1, "unknown role": 1}
 
 
+def test_a_word_with_a_number_names_a_conversation_of_its_own(tmp_path: Path) -> None:
+    rows = [{"id": f"session_{number}", "conversations": [{"from": "human", "value": f"Ask {number}"},
+                                                          {"from": "gpt", "value": "Yes"}]} for number in range(3)]
+    (tmp_path / "log.json").write_text(json.dumps(rows), encoding="utf-8")
+    assert conversations(read(tmp_path / "log.json")) == [["Ask 0", "Yes"], ["Ask 1", "Yes"], ["Ask 2", "Yes"]]
+
+
 def test_an_answer_that_is_a_saved_page_becomes_text() -> None:
     flagged = read(LOG).messages.filter(flags=["html"])
     assert flagged["text"].item() == (

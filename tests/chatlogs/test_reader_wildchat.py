@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from feedback.chatlogs.readers.wildchat import FORMAT
+from generators.records import Record
 from tests.chatlogs.flat import broken, conversations, of, said
 from tests.chatlogs.reading import FIXTURES, counted, left_out, read
 
@@ -33,6 +34,19 @@ def test_one_address_with_two_browsers_is_two_people() -> None:
     assert users["Écris un poème"] == users["La lune."]
     assert users["Hi"] not in (None, users["La lune."])
     assert users["Name a bird"] is None
+
+
+def test_a_user_is_address_language_and_browser_together() -> None:
+    def user(address: str, spoken: str, browser: str) -> str | None:
+        header = {"accept-language": spoken, "user-agent": browser}
+        message = {"role": "user", "content": "Hi", "hashed_ip": address, "header": header}
+        conversation, = FORMAT.read(Record({"conversation_hash": "h", "conversation": [message]}, "here", "log"))
+        return conversation.user
+
+    known = [user("ip", "de", "Firefox"), user("ip", "de", "Safari"), user("ip", "en", "Safari"),
+             user("ap", "en", "Safari")]
+    assert len(set(known)) == 4
+    assert user("ip", "de", "Firefox") == known[0]
 
 
 def test_a_conversation_that_is_no_list_says_what_it_should_be() -> None:

@@ -26,8 +26,11 @@ _TYPES = ("GENERATION", "SPAN", "EVENT", "AGENT", "TOOL", "CHAIN", "RETRIEVER", 
 def _fits(fields: Mapping[str, Any]) -> bool:
     if _is_score(fields) or (_of(fields, "trace_id") is not None and fields.get("type") in _TYPES):
         return True
-    if isinstance(fields.get("observations"), list) or isinstance(fields.get("traces"), list):
-        return True
+    observations, traces = fields.get("observations"), fields.get("traces")
+    if isinstance(observations, list):
+        return "scores" in fields or any(_of(mapping(one), "trace_id") is not None for one in observations[:16])
+    if isinstance(traces, list):
+        return any({"id", "timestamp"} <= mapping(trace).keys() for trace in traces[:16])
     return {"bookmarked", "release", "input", "output"} <= fields.keys()
 
 

@@ -29,7 +29,7 @@ _FAILED = "the request failed"
 def _fits(fields: Mapping[str, Any]) -> bool:
     if "custom_id" in fields and ("body" in fields or "response" in fields):
         return True
-    foreign = {"programmer_id", "conversationId", "conversation_id", "mapping", "history", "chat", "traceId", "trace"}
+    foreign = {"programmer_id", "conversationId", "mapping", "history", "chat", "traceId", "trace"}
     if foreign & fields.keys():
         return False
     messages = parsed(_request(fields).get("messages"))

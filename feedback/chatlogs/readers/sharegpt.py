@@ -17,6 +17,7 @@ from feedback.chatlogs.parts import Conversation, Format, Turn, chained
 from feedback.chatlogs.said import turn, word
 from generators.records import Broken, Record
 
+_LONGEST_PAGE = 1 << 20  # a longer text is left as it is: taking a hostile page apart takes too long
 _PIECE = re.compile(r"([A-Za-z0-9]{7})_(\d{1,6})")
 
 
@@ -35,7 +36,7 @@ def _read(record: Record) -> Iterator[Conversation]:
     name = word(record.fields.get("id"))
     read = [_turn(message, model, dropped) for message in messages]
     piece = None if name is None else _PIECE.fullmatch(name)
-    if piece is None:
+    if piece is None or _is_word(piece[1]):
         turns = chained(one for one in read if one is not None)
         key = name or (turns[0].key if turns else "")
     else:
@@ -44,13 +45,18 @@ def _read(record: Record) -> Iterator[Conversation]:
     yield Conversation(key=key, turns=turns, dropped=dropped)
 
 
+def _is_word(name: str) -> bool:
+    """Whether a name is a word with a number, as in session_3, and not one that was drawn at random."""
+    return name.isalpha() and name[1:] in (name[1:].lower(), name[1:].upper())
+
+
 def _turn(message: Any, model: str | None, dropped: Counter[str]) -> Turn | None:
     read = turn(message)
     if isinstance(read, str):
         dropped[read] += 1
         return None
     read = replace(read, model=model if read.role == "assistant" else None)
-    if read.role == "assistant" and remnant(read.text):
+    if read.role == "assistant" and len(read.text) < _LONGEST_PAGE and remnant(read.text):
         return replace(read, text=plain(read.text), flags=(*read.flags, "html"))
     return read
 
