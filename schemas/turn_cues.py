@@ -32,8 +32,9 @@ TURN_CUES = Table(
         Column("pasted_error", pa.string(), "the first words that a program's error message begins with", null="none"),
         Column("characters", pa.int32(), "the turn's length"),
         Column("code_ratio", pa.float64(), "share of the turn's lines that look like code"),
-        Column("cues_version", pa.string(), "digest of the pack and of the rules"),
+        Column("learned", pa.float64(), "the chance that it holds feedback, by a learned filter", null="none was used"),
+        Column("cues_version", pa.string(), "digest of the pack, the rules and the learned filter"),
     ),
     key=("evidence_msg_id",),
-    rules=(_between("similarity"), _between("code_ratio")),
+    rules=(_between("similarity"), _between("code_ratio"), _between("learned")),
 )

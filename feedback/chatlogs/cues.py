@@ -12,6 +12,7 @@ from pathlib import Path
 
 import polars as pl
 
+from feedback.chatlogs.classifier import Classifier, load
 from feedback.chatlogs.features import ERRORS, code_ratio, pasted_error
 from feedback.chatlogs.repeats import similarity
 from feedback.chatlogs.turns import candidates, texts
@@ -42,15 +43,23 @@ class Cues:
 
     repeat: float
     families: tuple[str, ...]
+    learned: Classifier | None = None
+    """What flags turns in place of cues."""
 
     def measure(self, messages: pl.DataFrame) -> Made:
         """TURN_CUES of the messages: a row for each user's turn that follows an answer. Takes no threshold."""
         found = candidates(messages)
         turns = texts(found.table, messages, "evidence", "previous")
-        return Made(measured(turns), found.counts)
+        told = measured(turns)
+        if self.learned is not None:
+            scores = self.learned.scores(told.with_columns(turns["evidence"]))
+            told = told.with_columns(scores, cues_version=pl.lit(digest(version(), self.learned.digest)))
+        return Made(told, found.counts)
 
     def flagged(self, turn_cues: pl.DataFrame) -> pl.DataFrame:
-        """The turns that a cue of these families, a repeat or a pasted error speaks for."""
+        """The turns that a cue of these families, a repeat or a pasted error speaks for; or the learned filter."""
+        if self.learned is not None:
+            return turn_cues.filter(pl.col("learned") >= self.learned.threshold)
         spoken = [pl.col(family).is_not_null() for family in self.families]
         return turn_cues.filter(pl.any_horizontal(
             *spoken, pl.col("similarity").fill_null(0.0) >= self.repeat, pl.col("pasted_error").is_not_null()))
@@ -85,17 +94,18 @@ class Cues:
         }
 
 
-def cues(repeat: float = REPEAT, families: Sequence[str] = CUE_FAMILIES) -> Cues:
+def cues(repeat: float = REPEAT, families: Sequence[str] = CUE_FAMILIES, learned: Path | None = None) -> Cues:
     """Cues of these families and repeats from this similarity on flag a turn; raises ConfigError for what cannot be.
 
     `families=("rejection",)` is precise and finds few: about one in four complaints. English turns, and those whose
-    language the log does not say, are read with the English pack; others by repeats and pasted errors only.
+    language the log does not say, are read with the English pack; others by repeats and pasted errors only. `learned`
+    is the file of a filter (feedback.chatlogs.classifier) that flags turns in place of all this.
     """
     if not 0 < repeat <= 1:
         raise ConfigError(f"cues: repeat={repeat!r} is no similarity; write a number above 0, up to 1")
     if isinstance(families, str) or set(families) - set(CUE_FAMILIES):
         raise ConfigError(f"cues: families={families!r} must be a list of {', '.join(CUE_FAMILIES)}")
-    return Cues(repeat=repeat, families=tuple(families))
+    return Cues(repeat=repeat, families=tuple(families), learned=None if learned is None else load(learned))
 
 
 def measured(turns: pl.DataFrame) -> pl.DataFrame:
@@ -112,6 +122,7 @@ def measured(turns: pl.DataFrame) -> pl.DataFrame:
         pasted_error(pl.col("evidence")).alias("pasted_error"),
         pl.col("evidence").str.len_chars().cast(pl.Int32).alias("characters"),
         code_ratio(pl.col("evidence")).alias("code_ratio"),
+        pl.lit(None, pl.Float64).alias("learned"),
         pl.lit(version()).alias("cues_version"),
     ).select(TURN_CUES.schema.names)
 
