@@ -1,12 +1,14 @@
 """Tables of one's own: a message, an exchange or a conversation a row; maps that do not add up are refused."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from assets.recipe import describe
+from feedback.chatlogs.logs import chat_logs
 from feedback.chatlogs.readers.columns import columns
 from schemas.errors import ConfigError
 from tests.chatlogs.flat import broken, of, said, told
@@ -92,6 +94,15 @@ def test_a_column_that_is_not_there_is_named() -> None:
     reader = columns(prompt="question", response="answer")
     assert broken(reader, {"questoin": "?", "answer": "!"}) == (
         "there is no column 'question'; the columns are questoin, answer; did you mean 'questoin'?")
+
+
+def test_a_recipe_with_other_columns_is_another_recipe(tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text("q,a,b\nHi,Hello,Hey\n", encoding="utf-8")
+    logs = [chat_logs(tmp_path / "log.csv", reader=columns(prompt="q", response=name)) for name in ("a", "b", "a")]
+    assert [sorted(one.read(tmp_path, date(2024, 1, 1)).messages["text"]) for one in logs] == [
+        ["Hello", "Hi"], ["Hey", "Hi"], ["Hello", "Hi"]]
+    first, second, third = (describe(one) for one in logs)
+    assert first == third != second
 
 
 def test_records_inside_an_object_are_found_and_a_column_of_that_name_is_left_alone(tmp_path: Path) -> None:
