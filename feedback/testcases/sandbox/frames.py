@@ -10,6 +10,7 @@ from typing import Any
 
 COMMANDS, REPLIES = 3, 4
 _LENGTH = struct.Struct("<I")
+_dump = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class Hung(Exception):
@@ -39,7 +40,7 @@ def exactly(source: int, length: int) -> bytes:
 
 def write_frame(target: int, value: Any) -> None:
     """Send a frame; raises Hung where nobody reads."""
-    write_body(target, json.dumps(value, separators=(",", ":")).encode())
+    write_body(target, _dump(value).encode())
 
 
 def write_body(target: int, body: bytes) -> None:

@@ -15,6 +15,7 @@ from feedback.testcases.sandbox.job import Limits
 from schemas.errors import SandboxError
 
 _LENGTH = struct.Struct("<I")
+_dump = json.JSONEncoder(separators=(",", ":")).encode
 PATIENCE_S = 60.0
 REMEDY = "See docs/sandbox.md for what each isolation needs"
 REMEDIES = {"namespaced": "It needs user namespaces that anyone may make (on Ubuntu: sysctl "
@@ -116,5 +117,5 @@ class Worker:
 
 def frame(value: Any) -> bytes:
     """A value as the servers read it."""
-    body = json.dumps(value, separators=(",", ":")).encode()
+    body = _dump(value).encode()
     return _LENGTH.pack(len(body)) + body
