@@ -4,6 +4,7 @@ Of a message we keep who spoke, what was said, and what is no text as parts: ima
 bytes in a part are left out: a log of pictures would otherwise be a table of pictures.
 """
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -180,8 +181,16 @@ def parsed(value: Any) -> Any:
         try:
             return orjson.loads(value)
         except orjson.JSONDecodeError:
-            return value
+            return _mended(value) if "\\ud" in value.lower() else value
     return value
+
+
+def _mended(text: str) -> Any:
+    """What JSON holds that names halves of characters, each of them replaced; the text itself if it is none."""
+    try:
+        return orjson.loads(json.dumps(json.loads(text), ensure_ascii=False).encode("utf-8", "replace"))
+    except ValueError:
+        return text
 
 
 def _is_message(value: Mapping[str, Any]) -> bool:
