@@ -1,6 +1,7 @@
 """The cascade through the real client and store: a server on loopback labels, another model checks, nothing is lost."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -75,3 +76,11 @@ def test_logs_become_validated_events_and_a_second_run_pays_for_nothing(tmp_path
     assert (made.audited, made.audited_feedback) == (2, 1)
     assert made.calls == paid
     assert made.tokens == 15 * paid
+
+
+def test_the_code_that_the_page_shows_runs() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "chat_feedback.md").read_text(encoding="utf-8")
+    [code] = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(code, names)
+    assert names["reader"] == detect("small", audit=0.03)
