@@ -246,8 +246,7 @@ def _still(value: Any, module: str) -> bool:
 
 def _writes_only_locals(code: types.CodeType) -> bool:
     operations = code.co_code[::2]
-    stores = any(operation in _GLOBALS for operation in operations)
-    attributes = any(operation == _ATTRIBUTE and before not in _LOCALS
-                     for before, operation in itertools.pairwise(operations))
-    return not stores and not attributes and all(
+    attributes = _ATTRIBUTE in operations and any(operation == _ATTRIBUTE and before not in _LOCALS
+                                                  for before, operation in itertools.pairwise(operations))
+    return _GLOBALS.isdisjoint(operations) and not attributes and all(
         _writes_only_locals(each) for each in code.co_consts if isinstance(each, types.CodeType))

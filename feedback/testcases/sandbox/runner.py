@@ -167,8 +167,7 @@ class _Run:
     def step(self) -> Iterator[tuple[Job, tuple[Ran, ...]]]:
         """Wait for any server, and give the jobs that are done."""
         for worker in self.sandbox._pool:
-            events = selectors.EVENT_READ | (selectors.EVENT_WRITE if worker.unsent else 0)
-            self.watch(worker, events)
+            self.watch(worker)
         for key, mask in self.selector.select():
             worker = key.data
             if mask & selectors.EVENT_WRITE:
@@ -181,15 +180,13 @@ class _Run:
                 for number, results in replies:
                     yield from self.answered(number, [_ran(self.open[number].job, result) for result in results])
 
-    def watch(self, worker: Worker, events: int) -> None:
-        """Watch a server for these events."""
-        if worker.out in self.selector.get_map():
-            self.selector.unregister(worker.out)
-        if worker.into in self.selector.get_map():
-            self.selector.unregister(worker.into)
-        self.selector.register(worker.out, selectors.EVENT_READ, worker)
-        if events & selectors.EVENT_WRITE:
+    def watch(self, worker: Worker) -> None:
+        """Watch whether a server takes more, as long as a part of a job waits; what it says is watched all the time."""
+        watched = worker.into in self.selector.get_map()
+        if worker.unsent and not watched:
             self.selector.register(worker.into, selectors.EVENT_WRITE, worker)
+        elif watched and not worker.unsent:
+            self.selector.unregister(worker.into)
 
     def answered(self, number: int, rans: list[Ran]) -> Iterator[tuple[Job, tuple[Ran, ...]]]:
         """Take results in; what failed by our fault goes out once more."""
