@@ -177,6 +177,8 @@ EVERYWHERE: tuple[Carrier, ...] = (
     lambda x: f"**{x}**",
     lambda x: f"export VALUE='{x}' && ./run.sh",
     lambda x: f"我的资料是 {x} ，请帮我看一下。",
+    lambda x: json.dumps({"arguments": json.dumps({"note": f"„{x}“ – so"})}),
+    lambda x: f"data:{x}",
     lambda x: f"https://example.com/form?next=1&value={quote(x, safe='')}&lang=en",
 )
 """Places where anything may stand."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 _LEFT_OUT = "\u00ad\u200b-\u200d\u2060\ufeff"
 _FOLD = re.compile(
     r"(?P<joined>\\?[\"'`]\s*(?:\\\s*|[+&.]\s*)?\\?[\"'`](?=[\w@+/=-]))"
-    r"|\\+(?P<line>[nrt](?![a-z]{3}))|\\(?P<slash>/)|\\u00(?P<escaped>[2-7][0-9a-fA-F])|%(?P<percent>[2-7][0-9a-fA-F])"
+    r"|\\+(?P<line>[nrt](?![a-z]{3}))|\\+(?P<slash>/)|\\+u(?P<escaped>[0-9a-fA-F]{4})|%(?P<percent>[2-7][0-9a-fA-F])"
     r"|&#(?:x(?P<entity_hex>[0-9a-fA-F]{2,4})|(?P<entity>[0-9]{2,4}));"
     r"|(?P<at>\s?[\[(]\s?at\s?[\])]\s?)|(?P<dot>\s?[\[(]\s?dot\s?[\])]\s?)"
     r"|(?P<dash>[\u2010-\u2015\u2212\ufe63\uff0d])|(?P<space>[\u00a0\u2000-\u200a\u202f])"

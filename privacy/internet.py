@@ -12,8 +12,8 @@ _VERSION = re.compile(r"(?:\b(?:versions?|ver\.?|v\.?|release|section|chapter|bu
 _NOBODYS = re.compile(r"127\.|0\.|255\.255\.")
 """This machine, none, masks of networks."""
 _COLONS = re.compile(r":(?:[0-9A-Fa-f]{1,4}:|:)")
-_V6 = re.compile(r"(?<![A-Za-z0-9:.])[0-9A-Fa-f]{1,4}:[0-9A-Fa-f:]{1,36}[0-9A-Fa-f](?:(?:\.[0-9]{1,3}){3})?(?![\w:])"
-                 r"|(?<![A-Za-z0-9:.])[0-9A-Fa-f]{4}(?::[0-9A-Fa-f]{1,4}){1,6}::(?![\w:])")
+_V6 = re.compile(r"(?<![A-Za-z0-9.])[0-9A-Fa-f]{1,4}:[0-9A-Fa-f:]{1,36}[0-9A-Fa-f](?:(?:\.[0-9]{1,3}){3})?(?![\w:])"
+                 r"|(?<![A-Za-z0-9.])[0-9A-Fa-f]{4}(?::[0-9A-Fa-f]{1,4}){1,6}::(?![\w:])")
 _FOUR = re.compile(r"[23fF][0-9a-fA-F]{3}:")
 _GROUPS = 5
 

@@ -39,8 +39,9 @@ _FEWEST, _MOST, _ALONE = 8, 15, 9
 def phones(text: str) -> Iterator[Finding]:
     """Numbers with a country's code, numbers in a country's own form, numbers after words like phone and call."""
     for match in _CANDIDATE.finditer(text):
-        if _is_phone(match[0], text, match.start()):
-            yield Finding("PHONE", match.start() + (match[0].startswith("(") and ")" not in match[0]), match.end())
+        start = match.start() + (match[0][0] == "(" and ")" not in match[0])  # a bracket around more than the area
+        if _is_phone(text[start:match.end()], text, start):
+            yield Finding("PHONE", start, match.end())
 
 
 def _is_phone(written: str, text: str, start: int) -> bool:

@@ -16,7 +16,7 @@ _WORD = re.compile(rb"passw|passphrase|pwd|secret|token|credential"
 _ASSIGNED = re.compile(
     r"[a-zA-Z0-9_ -]{0,20}(?:\\?[\"'`])?\s*(?:\]\s*)?(?::=|=>|==?|:|\(|\bis\b)\s*"
     r"(?:(?P<quote>\\?[\"'`])(?P<quoted>[^\s\"'`\\]{8,200}+)(?P=quote)"
-    r"|(?P<bare>[A-Za-z0-9+/_~!@#$%^&*-]{16,200}+={0,2})(?![\w(\[.=]))")
+    r"|(?P<bare>[A-Za-z0-9+/_~!@#$%^&*-]{16,200}+={0,2})(?![\w(\[=]|\.\w))")
 _SPOKEN = re.compile(r"(?:ord|wd|phrase)?(?: is|:) (?:now )?(?P<bare>[^\s\"'`<>()\[\]{},;]{6,64}+)(?![(\[=])")
 """After passw, pwd: what people tell each other."""
 _PASSWORDS = (b"passw", b"pwd", b"passphrase")
