@@ -54,6 +54,13 @@ def events(tables: Tables) -> Mapping[str, Any]:
             "sample evidence": rows(("kind", "act", "value", "quote", "answer it speaks of", "found by"), cells)}
 
 
+def recall(tables: Tables) -> Mapping[str, Any]:
+    """The cascade: what it finds of all feedback, estimated from the audit, and how many calls it spares."""
+    told = tables["recall"]
+    return {"what the cascade finds and spares": frame(told, "name", "value", limit=20), **{
+        row["name"]: row["value"] for row in told.to_dicts() if row["name"] in ("recall", "times fewer calls")}}
+
+
 def pairs(tables: Tables) -> Mapping[str, Any]:
     """Pairs: by the rule that made them, and the share of each tenth of the users."""
     told = tables["preferences"]

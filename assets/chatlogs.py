@@ -6,6 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
+from assets import cascade
 from assets import chatlog_views as views
 from assets.chatlog_checks import EVENT_CHECKS, EVENT_PAIR_CHECKS, check_event_pairs, check_events
 from assets.dataset import PreferenceDataset
@@ -17,6 +18,7 @@ from assets.views import responses as response_view
 from assets.views import unpaired as label_view
 from feedback.chatlogs.answers import Logged
 from feedback.chatlogs.cues import Cues
+from feedback.chatlogs.detect import Detect
 from feedback.chatlogs.imports import day_of
 from feedback.chatlogs.logs import ChatLogs
 from filters.rule import ResponseRule, apply_unpaired
@@ -34,7 +36,7 @@ from schemas import (
     SIGNALS,
     UNPAIRED,
 )
-from schemas.funnel import Count, count, told_as
+from schemas.funnel import told_as
 from schemas.turn_cues import TURN_CUES
 
 _READ = ("prompts", "responses", "messages", "feedback_events")
@@ -67,15 +69,18 @@ def turn_cues(cues: Cues) -> Stage:
 
 
 def feedback_events(dataset: PreferenceDataset) -> Stage:
-    """The stage that puts together what the logs hold and what is found in users' words."""
-    cued = ("turn_cues",) if any(isinstance(part, Cues) for part in dataset.tellers) else ()
+    """The stage that puts together what the logs hold and what is found in users' words, and holds."""
+    audited = any(isinstance(part, Detect) for part in dataset.tellers)
 
-    def make(_: Means, tables: Tables) -> Output:
-        events, counts = _events(dataset, tables)
-        return Output(tables={"feedback_events": events}, counts=counts)
+    def make(means: Means, tables: Tables) -> Output:
+        events, counts = cascade.checked(dataset, tables, means.engines)
+        more = {cascade.RECALL: cascade.missed(dataset, tables, events, means.engines)} if audited else {}
+        return Output(tables={"feedback_events": events, **more}, counts=counts)
 
-    return Stage(name="feedback_events", meaning=FEEDBACK_EVENTS.meaning, writes={"feedback_events": FEEDBACK_EVENTS},
-                 needs=("messages", "signals", *cued), make=make, show={"feedback_events": views.events},
+    writes = {"feedback_events": FEEDBACK_EVENTS, **({cascade.RECALL: MEASUREMENTS} if audited else {})}
+    return Stage(name="feedback_events", meaning=FEEDBACK_EVENTS.meaning, writes=writes,
+                 needs=("messages", "signals", *cascade.read_tables(dataset)), make=make,
+                 show={"feedback_events": views.events, **({cascade.RECALL: views.recall} if audited else {})},
                  checks=EVENT_CHECKS, check=check_events)
 
 
@@ -123,26 +128,15 @@ def unpaired(dataset: PreferenceDataset, operator: UnpairedByEvents) -> Stage:
 
 
 def prompts_of(dataset: PreferenceDataset, home: Path) -> Made:
-    """The prompts of a dataset from chat logs, as a build of everything would have them; nothing is written."""
+    """The prompts of a dataset from chat logs, as a build of everything would have them if no model were asked."""
     if not (dataset.messages and isinstance(dataset.prompts, Logged)):
         return dataset.prompts()
     read = dataset.messages.read(home, datetime.now(UTC).date())
     tables = {"messages": read.messages, "signals": read.signals}
-    for cues in (part for part in dataset.tellers if isinstance(part, Cues)):
+    if cues := cascade.cues_of(dataset):
         tables["turn_cues"] = cues.measure(read.messages).table
-    made = dataset.prompts.prompts(read.messages, _events(dataset, tables)[0])
+    made = dataset.prompts.prompts(read.messages, cascade.found(dataset, tables, {})[0])
     return Made(made.table, [*read.counts, *made.counts])
-
-
-def _events(dataset: PreferenceDataset, tables: Tables) -> tuple[pl.DataFrame, list[Count]]:
-    """The signals, and what is found in users' words."""
-    messages, signals = tables["messages"], tables["signals"]
-    parts, counts = [signals], count("feedback_events", "signals", signals.height, out=signals.height)
-    for teller in dataset.tellers:
-        made = teller.events(messages, tables["turn_cues"]) if isinstance(teller, Cues) else teller(messages, signals)
-        parts.append(made.table)
-        counts += made.counts
-    return pl.concat(parts).unique("event_id").sort("event_id"), counts
 
 
 def _labels(tables: Tables) -> dict[str, object]:

@@ -14,7 +14,9 @@ from assets.cron import why_no_cron
 from assets.rounds import Rounds, check_rounds
 from audits.accuracy import Quality
 from feedback.chatlogs.cues import Cues
+from feedback.chatlogs.detect import Detect
 from feedback.chatlogs.logs import ChatLogs
+from feedback.chatlogs.validate import Validate
 from feedback.jury.aggregate import Aggregate
 from feedback.jury.compare import Compare
 from feedback.jury.rate import Rate
@@ -48,8 +50,8 @@ Importer = Callable[[], Made]
 """Makes a table from the user's files, without a model call."""
 Derived = Callable[[pl.DataFrame], Made]
 """Makes a table from another: inputs from the prompts, or cases from cases, such as those that two sources agree on."""
-Teller = Cues | Callable[[pl.DataFrame, pl.DataFrame], Made]
-"""Makes feedback events of what users say: cues, or a function of the messages and the signals in them."""
+Teller = Cues | Detect | Validate | Callable[[pl.DataFrame, pl.DataFrame], Made]
+"""Makes feedback events of what users say: cues, a model, one that checks it, or a function of messages and signals."""
 InputSource = Generate | Given | Derived
 CaseSource = Vote | Generate | Given | References
 
@@ -62,7 +64,7 @@ class PreferenceDataset:
     messages: ChatLogs | None = None
     """MESSAGES, and the SIGNALS in them: `chat_logs(...)`; None: the dataset is not mined from logs."""
     feedback_events: Teller | Sequence[Teller] | None = None
-    """FEEDBACK_EVENTS besides the signals: what is found in users' words, by `cues()` or several operators."""
+    """FEEDBACK_EVENTS besides the signals, found in users' words: `cues()`, or `(detect("a"), validate("b"))`."""
     prompts: Importer
     """PROMPTS: `read(...)`, an importer's `.prompts`, or `logged()` of chat logs."""
     responses: Sample | Importer
@@ -194,12 +196,13 @@ class PreferenceDataset:
     @property
     def calls_models(self) -> bool:
         """Whether any table is made by asking an engine."""
-        return isinstance(self.responses, Sample) or bool(self.juries) or bool(self.writers) or bool(self.loops)
+        return isinstance(self.responses, Sample) or bool(self.juries) or bool(self.writers) or bool(
+            self.loops) or any(isinstance(part, Detect | Validate) for part in self.tellers)
 
 
 _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
     "messages": ((ChatLogs, NoneType), 'write chat_logs("logs/**/*.json")'),
-    "feedback_events": ((Cues, Made, NoneType), "write cues()"),
+    "feedback_events": ((Cues, Detect, Validate, Made, NoneType), "write cues(), or detect(...) and validate(...)"),
     "prompts": ((Made,), 'write read("prompts.jsonl") or an importer\'s .prompts'),
     "responses": ((Sample, Made), "write sample(...) or an importer's .responses"),
     "judgments": ((Rate, Compare, Made, NoneType), "write rate(...), compare(...), or an importer's .judgments"),

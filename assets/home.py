@@ -148,7 +148,8 @@ _SAME_SCHEMA = {"judge_completions": TABLES["completions"], "test_completions": 
                 "true_steps": TABLES["steps"], "repairs": TABLES["responses"],
                 "repair_completions": TABLES["completions"], "repair_programs": TABLES["programs"],
                 "repair_executions": TABLES["executions"], "repair_outcomes": TABLES["outcomes"],
-                "correct": TABLES["responses"]}
+                "correct": TABLES["responses"], "detect_completions": TABLES["completions"],
+                "validate_completions": TABLES["completions"], "recall": TABLES["measurements"]}
 """Tables that share another table's schema."""
 
 

@@ -3,6 +3,9 @@
 from typing import TYPE_CHECKING
 
 from feedback.chatlogs.answers import Logged
+from feedback.chatlogs.cues import Cues
+from feedback.chatlogs.detect import Detect
+from feedback.chatlogs.validate import Validate
 from preferences.by_events import PairByEvents
 from preferences.unpaired_by_events import UnpairedByEvents
 from schemas.errors import ConfigError
@@ -21,6 +24,7 @@ def check_logs(dataset: "PreferenceDataset") -> None:
             raise ConfigError(f"{dataset.name}: {(reading or ['feedback_events'])[0]}= needs chat logs; add "
                               'messages=chat_logs("logs/**/*.json")')
         return
+    _check_tellers(dataset)
     if dataset.rounds is not None:
         raise ConfigError(f"{dataset.name}: chat logs are read as they are, and have no policy to train; leave rounds "
                           "out")
@@ -33,3 +37,13 @@ def check_logs(dataset: "PreferenceDataset") -> None:
     licences = {part.licensed_only for part in (dataset.prompts, dataset.responses) if isinstance(part, Logged)}
     if len(licences) > 1:
         raise ConfigError(f"{dataset.name}: prompts and responses take other messages; give both logged() alike")
+
+
+def _check_tellers(dataset: "PreferenceDataset") -> None:
+    """Refuse parts of the cascade that get in each other's way."""
+    kinds = [type(part) for part in dataset.tellers if isinstance(part, Cues | Detect | Validate)]
+    if len(set(kinds)) < len(kinds) or {Cues, Detect} <= set(kinds):
+        raise ConfigError(f"{dataset.name}: feedback_events= holds cues(), or one detect(...) with cues of its own, "
+                          "and at most one validate(...); leave the others out")
+    if kinds == [Validate]:
+        raise ConfigError(f"{dataset.name}: validate(...) has nothing to check; add cues() or detect(...) before it")

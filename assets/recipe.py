@@ -9,12 +9,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from assets import chatlogs, generation, jury, later, preferences, publishing, testcases
+from assets import cascade, chatlogs, generation, jury, later, preferences, publishing, testcases
 from assets.dataset import CHECKOUT, PreferenceDataset, known_engines
 from assets.stage import Stage
 from assets.truth import truth
 from feedback.chatlogs.answers import Logged
-from feedback.chatlogs.cues import Cues
 from feedback.testcases.given import Given
 from feedback.testcases.references import References
 from generators.engines import Engine
@@ -63,8 +62,9 @@ def _logged(dataset: PreferenceDataset) -> list[Stage]:
     """The stages that read chat logs; none where there are none."""
     if dataset.messages is None:
         return []
-    cued = [chatlogs.turn_cues(part) for part in dataset.tellers if isinstance(part, Cues)]
-    return [chatlogs.messages(dataset.messages), *cued, chatlogs.feedback_events(dataset)]
+    cues = cascade.cues_of(dataset)
+    return [chatlogs.messages(dataset.messages), *([chatlogs.turn_cues(cues)] if cues else []),
+            *cascade.asking(dataset), chatlogs.feedback_events(dataset)]
 
 
 def _tested(dataset: PreferenceDataset) -> list[Stage]:
