@@ -52,7 +52,7 @@ def _judges(rows: Sequence[Mapping[str, Any]]) -> Table:
     """What each judge, and their majority, is worth on pairs of which one answer is known to be better."""
     shown = Table("judge", "aspect", "right", "wrong", "undecided", "accuracy", box=None, header_style="dim")
     for row in rows:
-        accuracy = "" if row["value"] is None else f"{row['value']} [{row['low']} to {row['high']}]"
+        accuracy = "" if row["value"] is None else _interval(row)
         counts = (f"{row[name]:,}" for name in ("right", "wrong", "undecided"))
         shown.add_row(row["judge"], row["aspect"], *counts, rich.markup.escape(accuracy))
     return shown
@@ -82,5 +82,10 @@ def _headline(told: Mapping[str, Any]) -> list[str]:
                         ("label_accuracy", "label accuracy against the truth"),
                         ("both_fail", "pairs whose answers both fail"), ("inverted", "pairs that are inverted")):
         if told[name]["value"] is not None:
-            lines.append(f"{title}: {told[name]['value']} [{told[name]['low']} to {told[name]['high']}]")
+            lines.append(f"{title}: {_interval(told[name])}")
     return lines
+
+
+def _interval(told: Mapping[str, Any]) -> str:
+    """A figure with its interval, where there is one."""
+    return str(told["value"]) if told["low"] is None else f"{told['value']} [{told['low']} to {told['high']}]"
