@@ -42,7 +42,8 @@ def _model(engine: Engine) -> dict[str, str | None]:
 
 def _method(dataset: PreferenceDataset) -> dict[str, str]:
     """Each keyword of the recipe and the operator behind it."""
-    parts = {"responses": dataset.responses, "rankings": dataset.rankings, "preferences": dataset.preferences,
+    parts = {"messages": dataset.messages, "responses": dataset.responses, "rankings": dataset.rankings,
+             "preferences": dataset.preferences,
              "programs": dataset.programs, "executions": dataset.executions, "outcomes": dataset.outcomes,
              "unpaired": dataset.unpaired, "lists": dataset.lists, "correct": dataset.correct}
     method = {name: in_words(part) for name, part in parts.items() if part is not None}
@@ -51,7 +52,7 @@ def _method(dataset: PreferenceDataset) -> dict[str, str]:
         method |= {f"{type(loop).__name__.lower()}, {name}": in_words(part) for name, part in _parts_of(loop).items()}
     if dataset.rounds is not None and dataset.round is not None:
         method["round"] = f"{dataset.round} of {dataset.rounds.n}, on prompts that no other round has"
-    for name, several in (("test_inputs", dataset.written_inputs),
+    for name, several in (("feedback_events", dataset.tellers), ("test_inputs", dataset.written_inputs),
                           ("test_cases", (*dataset.case_sources, *dataset.case_rules))):
         method |= {f"{name} {number}": in_words(part) for number, part in enumerate(several, 1)}
     if dataset.kept:

@@ -16,9 +16,11 @@ from assets.repaired import with_repairs
 from assets.show import pictures
 from assets.stage import Check, CheckSpec, Stage, Tables
 from audits.accuracy import truth_of
+from audits.chatlogs import deciles, trail
 from audits.report import Report, report
 from audits.testcases import truth_of_tests
 from exports.check import verify
+from exports.facts import Facts
 from exports.folder import write_dataset
 from exports.leaving import LeakError, refuse, write_found
 from exports.manifest import MANIFEST
@@ -100,8 +102,8 @@ def dataset_folder(dataset: PreferenceDataset, made: tuple[str, ...], digests: M
             manifest = write_dataset(
                 build.folder, name=dataset.slug, kept=tables["kept"], prompts=tables["prompts"], recipe=dataset.source,
                 unpaired=tables.get("unpaired"), lists=tables.get("lists"), judgments=tables.get("judgments"),
-                dropped=all_dropped(tables), facts=card_facts(dataset, facts), build=build.name, digests=digests,
-                scanned=scanned,
+                dropped=all_dropped(tables), facts=_of_logs(tables, card_facts(dataset, facts)), build=build.name,
+                digests=digests, scanned=scanned,
             )
         except LeakError as leak:
             checks = [Check(name=specs[0].name, passed=True, note="not written"),
@@ -116,6 +118,18 @@ def dataset_folder(dataset: PreferenceDataset, made: tuple[str, ...], digests: M
 
     return Stage(name="dataset", meaning="the dataset folder: Parquet shards, card and manifest", writes={}, needs=made,
                  after=("audit",), write_folder=write_folder, checks=specs, counts_rows=False)
+
+
+def _of_logs(tables: Tables, facts: Facts) -> Facts:
+    """The facts, with the record of the feedback where there is any."""
+    if "feedback_events" not in tables:
+        return facts
+    found = {"Feedback": trail(tables["feedback_events"], tables["kept"], tables.get("unpaired")).to_dicts(),
+             "Share of the pairs that each tenth of the users gives": deciles(
+                 tables["kept"], tables["prompts"]).to_dicts()}
+    if "recall" in tables:
+        found["What the cascade finds and spares"] = tables["recall"].select("name", "value").to_dicts()
+    return {**facts, "feedback": {title: rows for title, rows in found.items() if rows}}
 
 
 def all_dropped(tables: Tables) -> pl.DataFrame:

@@ -19,7 +19,7 @@ from exports.trl import Config
 
 _TEMPLATE = Path(__file__).with_name("card.md.txt")
 _SHOWN_CHARACTERS = 2_000
-_MEASURED = ("method", "agreement", "bias", "tests", "wins", "truth")
+_MEASURED = ("method", "agreement", "bias", "tests", "feedback", "wins", "truth")
 Configs = Mapping[str, Config]
 
 

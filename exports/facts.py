@@ -33,6 +33,8 @@ class Facts(TypedDict, total=False):
     """Position, length and self-preference bias of each judge."""
     tests: Figures
     """What the test cases are, what came of them, and how right they are where that is known."""
+    feedback: Figures
+    """Who gave what feedback, how it was found, and what it made."""
     wins: Figures
     """How often each model wins."""
     truth: Figures

@@ -15,6 +15,7 @@ from assets.dataset import PreferenceDataset
 from assets.home import Build
 from assets.recipe import build_stages, input_digests
 from assets.stage import Means, Stage
+from audits.chatlogs import trail
 from feedback.chatlogs.answers import logged
 from feedback.chatlogs.cues import cues
 from feedback.chatlogs.logs import chat_logs
@@ -132,7 +133,20 @@ def test_logs_become_pairs_and_labels_by_every_rule(folder: Path) -> None:
     assert pairs(tables) == {REPAIR, BIRD}
     labels = {row["completion"][0]["content"]: row["label"] for row in tables["unpaired"].to_dicts()}
     assert labels == {"5": False, "4": True, "A wren.": True}
-    assert (folder / "builds" / "all" / "dataset" / "README.md").exists()
+
+
+def test_the_card_tells_who_gave_what_feedback_and_what_it_made(folder: Path) -> None:
+    tables = built(dataset(folder), folder)
+    rows = {(row["kind"], row["detector"]): row for row in trail(
+        tables["feedback_events"], tables["kept"], tables["unpaired"]).to_dicts()}
+    assert rows["follow_up", "cues"] == {
+        "kind": "follow_up", "actor_kind": "human", "explicitness": "text_explicit", "detector": "cues", "events": 2,
+        "actors": 1, "pairs": 1, "labels": 2}
+    assert (rows["regenerate", "siblings"]["pairs"], rows["regenerate", "siblings"]["labels"]) == (1, 0)
+    card = (folder / "builds" / "all" / "dataset" / "README.md").read_text()
+    assert "## Feedback" in card
+    assert "regenerate" in card
+    assert "ChatLogs" in card or "chatlogs(" in card
 
 
 def test_no_table_holds_a_name_of_a_user_or_a_chat(folder: Path) -> None:
