@@ -161,7 +161,7 @@ def _expression(line: str) -> str:
     """A line of a pack as a regular expression; word boundaries are those of ASCII, which a finite automaton finds."""
     spaced = line.replace("'", "['’]?").replace(" ?", r"\s*").replace(" ", r"\s+").replace(
         "~", r"[a-z0-9,_\s-]{1,40}?")
-    return spaced.replace(r"\b", r"(?-u:\b)")
+    return spaced.replace(r"\b", r"(?-u:\b)").replace(r"\W", rf"[^\w{SEAM}]")
 
 
 def _clipped(text: pl.Expr) -> pl.Expr:

@@ -53,6 +53,12 @@ def test_cues_are_looked_for_at_the_beginning_and_the_end_of_a_turn() -> None:
     assert turns["rejection"].to_list() == ["that is wrong", "that is wrong", None]
 
 
+def test_no_cue_runs_over_what_is_left_out() -> None:
+    said = "x" * (HEAD - len(" explain")) + " explain" + "y" * 900 + "." * TAIL
+    assert features([(None, said)])["clarification"][0] is None
+    assert features([(None, "please explain" + "." * TAIL)])["clarification"][0] is not None
+
+
 @given(st.lists(st.sampled_from([*SAID, "x" * 300, "\n", "é", "filler words here"]), max_size=8).map(" ".join))
 def test_a_cue_is_words_of_the_turn_itself(said: str) -> None:
     row = features([(None, said)]).to_dicts()[0]
