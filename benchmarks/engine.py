@@ -184,7 +184,7 @@ def _settings() -> Settings:
     parser.add_argument("--python", type=Path, default=CHECKOUT / ".venv-vllm" / "bin" / "python")
     parser.add_argument("--requests", type=int, default=512)
     parser.add_argument("--tokens", type=int, default=160)
-    parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--gpu", action="store_true", help="on the GPU, with vLLM's own choice of type and length")
     options = parser.parse_args()
     if not options.python.exists():
