@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import polars as pl
 
 from feedback.chatlogs.parts import Turn
-from feedback.chatlogs.tree import IN_A_CIRCLE, branches, depths
+from feedback.chatlogs.tree import IN_A_CIRCLE, branches, depths, path_to
 
 ORPHAN = "orphan"
 """The flag of a message that followed one which is not there: it begins a piece of its conversation."""
@@ -56,10 +56,4 @@ def _main_path(turns: list[Turn]) -> set[str]:
         return set()
     dated = all(turn.created_at is not None for turn in claimed)
     order = sorted(claimed, key=lambda turn: turn.created_at or _NEVER) if dated else claimed
-    by_key = {turn.key: turn for turn in turns}
-    path: set[str] = set()
-    at: Turn | None = order[-1]
-    while at is not None:
-        path.add(at.key)
-        at = by_key.get(at.parent or "")
-    return path
+    return path_to(order[-1].key, {turn.key: turn.parent for turn in turns})

@@ -13,6 +13,7 @@ from feedback.chatlogs.gather import gather, stream
 from feedback.chatlogs.sniff import FORMATS
 from feedback.chatlogs.tally import Tally
 from privacy.people import Salt
+from schemas.chat_messages import message_id
 from schemas.errors import ConfigError, InputError
 from tests.chatlogs.reading import FIXTURES, SALT, counted, left_out, messages, names, read, signals
 
@@ -123,6 +124,16 @@ def test_a_forgotten_user_has_no_rows_and_is_counted(tmp_path: Path) -> None:
     assert found.messages["msg_id"].is_in(everything.messages["msg_id"].implode()).all()
 
 
+def test_the_signals_of_a_forgotten_user_go_from_the_conversations_of_others_too() -> None:
+    paths = FIXTURES / "open_webui_chats.json", FIXTURES / "open_webui_feedback.json"
+    gone = SALT.name("user", "owui-user-8")
+    everything, found = read(*paths), read(*paths, forgotten=frozenset({gone}))
+    assert everything.signals.filter(actor_hash=gone).height == 1
+    assert found.signals.filter(actor_hash=gone).height == 0
+    assert found.messages.equals(everything.messages)
+    assert left_out(found, "signals")["forgotten"] == 1
+
+
 def test_names_of_people_files_models_and_conversations_are_not_in_the_tables(tmp_path: Path) -> None:
     plant = "jane.doe@example.com"
     rows = [{**one, "conversationId": plant, "user": plant, "model": plant, "finish_reason": plant} for one in tree()]
@@ -143,6 +154,9 @@ def test_ids_are_those_of_the_salt_and_of_nothing_else(tmp_path: Path) -> None:
     for column in ("msg_id", "conv_id", "user_hash"):
         assert not set(one[column].drop_nulls()) & set(other[column].drop_nulls())
     assert one.equals(gather([str(path)], Salt(bytes([1]) * 32)).messages)
+    # Nobody can try texts or names against an id without the salt, not even with the conversation's id at hand.
+    tried = {message_id(conv_id, key) for conv_id in one["conv_id"] for key in "qabz"}
+    assert not tried & set(one["msg_id"])
 
 
 def test_batches_hold_the_same_rows_as_the_whole() -> None:
