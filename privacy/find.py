@@ -11,6 +11,7 @@ from privacy.emails import emails
 from privacy.finding import Finding
 from privacy.folds import unfolded
 from privacy.internet import ipv4, ipv6
+from privacy.names import Names
 from privacy.phones import phones
 from privacy.secrets import assigned, bearers, pem, url_credentials
 from privacy.tokens import tokens, web_tokens
@@ -26,8 +27,8 @@ _BEFORE, _AFTER = 40, 400
 """How far a key may reach around its run of letters and digits."""
 
 
-def found(text: str) -> list[Finding]:
-    """What was found, from left to right, no two overlapping."""
+def found(text: str, names: Names | None = None) -> list[Finding]:
+    """What was found, from left to right, no two overlapping; `names` finds names besides."""
     data = text.encode("ascii", "replace")  # a byte a character
     lower = data.lower()
     findings = list(_plain(text, data, lower))
@@ -36,6 +37,8 @@ def found(text: str) -> list[Finding]:
         again = smooth.text.encode("ascii", "replace")
         findings += [Finding(kind, *smooth.span(start, end))
                      for kind, start, end in _plain(smooth.text, again, again.lower())]
+    if names is not None:
+        findings += names(text)
     return _apart(findings) if findings else findings
 
 

@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 KINDS = ("EMAIL", "PHONE", "IP", "IBAN", "CARD", "SSN", "CREDENTIALS", "SECRET", "JWT", "PRIVATE_KEY", "AWS_KEY",
-         "GITHUB_TOKEN", "SLACK_TOKEN", "API_KEY", "HUB_TOKEN")
-"""The kinds there are; a placeholder is `<KIND_number>`."""
+         "GITHUB_TOKEN", "SLACK_TOKEN", "API_KEY", "HUB_TOKEN", "NAME", "ADDRESS")
+"""The kinds there are, the last two by option (privacy/names.py); a placeholder is `<KIND_number>`."""
 
 
 class Finding(NamedTuple):

@@ -8,21 +8,23 @@ import re
 from typing import Any
 
 from privacy.find import found
+from privacy.names import Names
 
 _LONGEST_NUMBER = 1 << 20
 _FORMS = re.compile(r"[\s().\-\"'+]+")
 
 
 class Scrub:
-    """The placeholders of one conversation, numbered as they are met."""
+    """The placeholders of one conversation, numbered as they are met; `names` finds names besides."""
 
-    def __init__(self) -> None:
+    def __init__(self, names: Names | None = None) -> None:
+        self._names = names
         self._numbers: dict[tuple[str, str], int] = {}
         self._last: dict[str, int] = {}
 
     def text(self, text: str) -> tuple[str, frozenset[str]]:
         """The text with `<EMAIL_1>` and its like in place of what was found, and the kinds that were."""
-        findings = found(text)
+        findings = found(text, self._names)
         if not findings:
             return text, frozenset()
         parts: list[str] = []

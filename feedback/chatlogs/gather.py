@@ -19,6 +19,7 @@ from feedback.chatlogs.siblings import siblings
 from feedback.chatlogs.sniff import FORMATS, UNKNOWN, recognised
 from feedback.chatlogs.tally import Tally
 from generators.records import Broken, File, Record, each_file
+from privacy.names import Names
 from privacy.people import Salt
 from privacy.scrub import Scrub
 from schemas.chat_messages import CHAT_MESSAGES
@@ -62,16 +63,19 @@ class Gathered:
 
 
 def gather(paths: Sequence[str], salt: Salt, *, forgotten: frozenset[str] = frozenset(), day: date | None = None,
-           undated: Undated = None, scrubbed: bool = True, reader: str | Format | None = None) -> Gathered:
+           undated: Undated = None, scrubbed: bool = True, reader: str | Format | None = None,
+           finder: Names | None = None) -> Gathered:
     """The messages and signals of all files that `paths` mean (files, globs, folders, zip archives).
 
     With `day`, a conversation with a message or signal of that day is given as it stood at the day's end, and of
     signals those of the day only. `forgotten` are salted digests of users, or conv_ids, whose rows are left out.
-    `reader` reads every file as this format instead of looking. Raises InputError for a path without files, a file that
-    no reader knows, or one that cannot be opened; a broken record is counted and told, and reading goes on.
+    `reader` reads every file as this format instead of looking; `finder` finds names of people as well. Raises
+    InputError for a path without files, a file that no reader knows, or one that cannot be opened; a broken record is
+    counted and told, and reading goes on.
     """
     tally = Tally()
-    batches = list(stream(paths, salt, tally, forgotten=forgotten, undated=undated, scrubbed=scrubbed, reader=reader))
+    batches = list(stream(paths, salt, tally, forgotten=forgotten, undated=undated, scrubbed=scrubbed, reader=reader,
+                          finder=finder))
     read = pl.concat([_frame([], [], CHAT_MESSAGES), *(batch.messages for batch in batches)])
     logged = pl.concat([_frame([], [], SIGNALS), *(batch.signals for batch in batches)])
     names = pl.concat([_names([]), *(batch.names for batch in batches)])
@@ -93,13 +97,14 @@ def gather(paths: Sequence[str], salt: Salt, *, forgotten: frozenset[str] = froz
 
 
 def stream(paths: Sequence[str], salt: Salt, tally: Tally, *, forgotten: frozenset[str] = frozenset(),
-           undated: Undated = None, scrubbed: bool = True, reader: str | Format | None = None) -> Iterator[Batch]:
+           undated: Undated = None, scrubbed: bool = True, reader: str | Format | None = None,
+           finder: Names | None = None) -> Iterator[Batch]:
     """The same in batches, for logs of any size; see `gather`.
 
     A conversation that several records hold may come in several batches, each with depth, branch and main path as its
     record has them; signals that name messages of other records, and those of siblings, are the caller's to join.
     """
-    rows = Rows(salt, forgotten, scrubbed)
+    rows = Rows(salt, forgotten, scrubbed, finder)
     batch = _Filling()
     for path in paths:
         for file in each_file(path):

@@ -9,6 +9,7 @@ from feedback.chatlogs.imports import first_days
 from feedback.chatlogs.parts import Format
 from feedback.chatlogs.sniff import named
 from privacy.forgotten import forgotten as left_out
+from privacy.names import Names
 from privacy.people import Salt
 from schemas.errors import ConfigError
 
@@ -19,6 +20,7 @@ class ChatLogs:
 
     paths: tuple[str, ...]
     reader: str | Format | None
+    names: Names | None = None
 
     def read(self, home: Path, today: date, day: date | None = None,
              forgotten: frozenset[str] = frozenset()) -> Gathered:
@@ -30,7 +32,7 @@ class ChatLogs:
         """
         undated = None if day is None else first_days(self.found, home, today)
         return gather(self.found, Salt.find(home), forgotten=forgotten | left_out(home), day=day, undated=undated,
-                      reader=self.reader)
+                      reader=self.reader, finder=self.names)
 
     @property
     def found(self) -> list[str]:
@@ -39,19 +41,20 @@ class ChatLogs:
         return [str(Path(path).relative_to(here)) if Path(path).is_relative_to(here) else path for path in self.paths]
 
 
-def chat_logs(*paths: str | Path, reader: str | Format | None = None) -> ChatLogs:
+def chat_logs(*paths: str | Path, reader: str | Format | None = None,
+              names: Names | None = None) -> ChatLogs:
     """The messages and signals of chat logs: files, globs, folders or zip archives, each of the format it looks like.
 
     `reader` names the format of all of them instead, or is one: `columns(...)`. A build that is named after a day
     (2026-01-31) holds each conversation with a message or a signal of that day, as it stood at the day's end, and of
     its signals those of the day; what a log does not date counts as of the day its file was first imported. A build of
     any other name holds everything. Names of users and conversations are salted digests; personal data and secrets are
-    replaced by placeholders before anything is written. Raises ConfigError without a path, or for a reader there is
-    not.
+    replaced by placeholders before anything is written, and with `names`, such as presidio(), names of people and
+    places too (docs/privacy.md). Raises ConfigError without a path, or for a reader there is not.
     """
     if not paths:
         raise ConfigError('chat_logs: name the logs, such as chat_logs("logs/**/*.json")')
     if isinstance(reader, str):
         named(reader)
-    return ChatLogs(paths=tuple(str(path) for path in paths), reader=reader)
+    return ChatLogs(paths=tuple(str(path) for path in paths), reader=reader, names=names)
 

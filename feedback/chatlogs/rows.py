@@ -13,6 +13,7 @@ import orjson
 from feedback.chatlogs.days import days_of
 from feedback.chatlogs.parts import Conversation, Signal, Turn
 from feedback.chatlogs.tree import IN_A_CIRCLE, branches, depths
+from privacy.names import Names
 from privacy.people import Salt
 from privacy.scrub import Scrub
 from schemas.chat_messages import message_id
@@ -57,10 +58,11 @@ class Made:
 class Rows:
     """Makes the rows of one conversation after another, and knows those it has made."""
 
-    def __init__(self, salt: Salt, forgotten: frozenset[str], scrubbed: bool):
+    def __init__(self, salt: Salt, forgotten: frozenset[str], scrubbed: bool, finder: Names | None = None):
         self._salt = salt
         self._forgotten = forgotten
         self._scrubbed = scrubbed
+        self._finder = finder
         self._texts: dict[bytes, int] = {}
         self._events: set[bytes] = set()
         self._conversations: set[bytes] = set()
@@ -88,7 +90,7 @@ class Rows:
         name = bytes.fromhex(conv_id)
         if conversation.turns and name not in self._conversations:  # else a signal on one of another record
             made.conversations.add(name)
-        one = _One(self._salt, conv_id, user, conversation, origin, Scrub() if self._scrubbed else None)
+        one = _One(self._salt, conv_id, user, conversation, origin, Scrub(self._finder) if self._scrubbed else None)
         self._turns(one, made)
         self._signals(one, made)
 

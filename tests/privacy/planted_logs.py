@@ -77,7 +77,9 @@ def _chat(number: int, plant: Plant) -> dict[str, Any]:
 def left(plants: Sequence[Plant], stored: str) -> list[str]:
     """The plants, and names, that stand in what was stored, as they are, escaped, or in base64."""
     marks = {mark: plant.kind for plant in plants for mark in plant.marks} | dict.fromkeys((*NAMES, FILE), "NAME")
-    return sorted(f"{kind}: {mark}" for mark, kind in marks.items() if any(form in stored for form in _forms(mark)))
+    forms = {form: f"{kind}: {mark}" for mark, kind in marks.items() for form in _forms(mark)}
+    found = pl.Series([stored]).str.extract_many(list(forms), overlapping=True)[0]
+    return sorted({forms[form] for form in found})
 
 
 def _forms(mark: str) -> Iterator[str]:

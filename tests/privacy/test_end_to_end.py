@@ -1,0 +1,145 @@
+"""From logs with a plant at every place to a dataset: nothing planted is anywhere, and one user can be forgotten."""
+
+import json
+import shutil
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from benchmarks.plants import plants
+from privacy.people import Salt
+from tests.pipelines.conftest import Site, site
+from tests.privacy.planted_logs import everything, left, write
+
+__all__ = ["site"]
+RECIPE = '''"""A recipe for a test."""
+
+from assets.dataset import PreferenceDataset
+from feedback.chatlogs.answers import logged
+from feedback.chatlogs.cues import cues
+from feedback.chatlogs.logs import chat_logs
+from preferences.by_events import pair_by_events
+from preferences.unpaired_by_events import unpaired_by_events
+
+dataset = PreferenceDataset(
+    name="mined",
+    messages=chat_logs("logs"),
+    feedback_events=cues(),
+    prompts=logged(),
+    responses=logged(),
+    preferences=pair_by_events("vote", "thumb", "edit", "repair"),
+    unpaired=unpaired_by_events("thumb", "vote"),
+)
+'''
+PLANTS = plants()
+
+
+def mined(site: Site, *arguments: str) -> str:
+    """What a command prints, once it went well."""
+    done = site.winnow(*arguments)
+    assert done.returncode == 0, done.stderr
+    return done.stdout + done.stderr
+
+
+def table(site: Site, name: str) -> pl.DataFrame:
+    """A table of the build."""
+    return pl.read_parquet(site.home / "builds" / "mined" / "one" / name / f"{name}.parquet")
+
+
+def test_nothing_planted_is_in_any_file_or_output(site: Site) -> None:
+    write(site.root / "logs", PLANTS)
+    (site.root / "pipelines" / "mined.py").write_text(RECIPE)
+    told = mined(site, "build", "mined", "--name", "one")
+    pair = table(site, "preferences")["pair_id"][0]
+    for command in (("show", "mined", "messages", "--limit", "500"), ("show", "mined"), ("why", pair),
+                    ("preview", "mined", "3"), ("estimate", "mined"), ("export", "mined", "out"), ("forget", "nobody")):
+        told += mined(site, *command)
+    assert table(site, "messages").height > 2 * len(PLANTS)
+    assert table(site, "preferences").height > 100
+    assert table(site, "messages")["placeholders"].explode().n_unique() > 14
+    broken = table_of_run(site)
+    assert "broken.jsonl, line 2" in broken
+    assert left(PLANTS, told) == []
+    assert left(PLANTS, everything(site.home)) == []
+    assert left(PLANTS, everything(site.root / "out")) == []
+
+
+def table_of_run(site: Site) -> str:
+    """What run.json tells."""
+    return (site.home / "builds" / "mined" / "one" / "run.json").read_text()
+
+
+def test_a_log_that_cannot_be_read_is_told_without_what_it_holds(site: Site) -> None:
+    (site.root / "logs").mkdir()
+    (site.root / "logs" / f"{PLANTS[0].secret}.jsonl").write_text(json.dumps({PLANTS[1].secret: PLANTS[2].text}))
+    (site.root / "pipelines" / "mined.py").write_text(RECIPE)
+    done = site.winnow("build", "mined", "--name", "one")
+    assert done.returncode == 1
+    assert "no reader of chat logs knows it" in done.stderr
+    assert left(PLANTS, done.stdout + done.stderr + everything(site.home)) == []
+
+
+def test_the_search_finds_what_is_there(tmp_path: Path) -> None:
+    write(tmp_path / "logs", PLANTS)
+    found = left(PLANTS, everything(tmp_path))
+    assert len(found) > len(PLANTS) * 0.9
+    pl.DataFrame({"text": [PLANTS[0].secret]}).write_parquet(tmp_path / "table.parquet")
+    shutil.rmtree(tmp_path / "logs")
+    assert left(PLANTS, everything(tmp_path)) == [f"EMAIL: {PLANTS[0].secret}"]
+
+
+MINE, OTHER = "user-one-4711", "user-two-4712"
+
+
+def battle(number: int, judge: str, words: str) -> str:
+    """A line of a log: one person's battle."""
+    sides = {f"conversation_{side}": [{"role": "user", "content": f"{words} {number}?"},
+                                      {"role": "assistant", "content": f"{words} answer {number} {side}"}]
+             for side in "ab"}
+    return json.dumps({"question_id": f"{judge}-{number}", "model_a": "x", "model_b": "y", "winner": "model_a",
+                       "judge": judge, "turn": 1, "anony": True, "language": "English", "tstamp": 1772445600,
+                       **sides}) + "\n"
+
+
+def logs_of(folder: Path, mine: bool) -> None:
+    """Logs of one person, or of two."""
+    folder.mkdir(exist_ok=True)
+    (folder / "a.jsonl").write_text("".join(battle(number, OTHER, "quince") for number in range(12)))
+    if mine:
+        (folder / "b.jsonl").write_text("".join(battle(number, MINE, "medlar") for number in range(9)))
+
+
+def test_a_user_who_is_forgotten_is_nowhere_and_the_rest_is_as_if_they_had_never_been(site: Site) -> None:
+    (site.root / "pipelines" / "mined.py").write_text(RECIPE)
+    logs_of(site.root / "logs", mine=True)
+    mined(site, "build", "mined", "--name", "one")
+    hashed = Salt.find(site.home).name("user", MINE)
+    assert "medlar" in everything(site.home)
+    assert "nothing was changed" in mined(site, "forget", MINE)
+    assert "medlar" in everything(site.home)
+    told = mined(site, "forget", MINE, "--yes")
+    assert "winnow build mined --name one" in told
+    stored = everything(site.home)
+    assert "medlar" not in stored
+    assert "quince" in stored
+    assert hashed not in stored.replace((site.home / "forgotten").read_text().strip(), "", 1)
+    again = mined(site, "build", "mined", "--name", "one")
+    assert "forgotten" in again
+    assert "medlar" not in everything(site.home)
+    other = Site(site.root, site.home.with_name("other"))
+    other.home.mkdir()
+    shutil.copy(site.home / "salt", other.home)
+    (site.root / "logs" / "b.jsonl").unlink()
+    mined(other, "build", "mined", "--name", "one")
+    for path in sorted((other.home / "builds").rglob("*.parquet")):
+        if path.name != "funnel.parquet":
+            mine = pl.read_parquet(site.home / path.relative_to(other.home))
+            assert mine.equals(pl.read_parquet(path)), path
+
+
+@pytest.mark.parametrize("arguments", [(), ("anna", "--hash", "a" * 24), ("--hash", "anna"), ("anna",)])
+def test_whom_to_forget_must_be_said_in_one_way(site: Site, arguments: tuple[str, ...]) -> None:
+    done = site.winnow("forget", *arguments)
+    assert done.returncode == 1
+    assert not site.home.exists() or not (site.home / "forgotten").exists()
