@@ -124,9 +124,11 @@ def test_a_forgotten_user_has_no_rows_and_is_counted(tmp_path: Path) -> None:
     assert found.messages["msg_id"].is_in(everything.messages["msg_id"].implode()).all()
 
 
-def test_the_signals_of_a_forgotten_user_go_from_the_conversations_of_others_too() -> None:
-    paths = FIXTURES / "open_webui_chats.json", FIXTURES / "open_webui_feedback.json"
-    gone = SALT.name("user", "owui-user-8")
+def test_the_signals_of_a_forgotten_user_go_from_the_conversations_of_others_too(tmp_path: Path) -> None:
+    row = json.loads((FIXTURES / "open_webui_feedback.json").read_text())[0] | {"user_id": "a visitor"}
+    row["data"] = {"rating": 1}
+    paths = FIXTURES / "open_webui_chats.json", log(tmp_path / "feedback.jsonl", row)
+    gone = SALT.name("user", "a visitor")
     everything, found = read(*paths), read(*paths, forgotten=frozenset({gone}))
     assert everything.signals.filter(actor_hash=gone).height == 1
     assert found.signals.filter(actor_hash=gone).height == 0
