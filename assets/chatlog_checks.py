@@ -28,7 +28,8 @@ def check_events(tables: Tables) -> list[Check]:
     """Whether events point where they say, by key."""
     told, rows = tables["feedback_events"], tables["messages"]
     said = told.filter(pl.col("explicitness") != "structural", pl.col("evidence_msg_id").is_not_null())
-    words = rows.select(evidence_msg_id="msg_id", follows="parent_id", words="text", speaker="role")
+    words = rows.select(evidence_msg_id="msg_id", follows=pl.Series(_answered(rows), dtype=pl.String), words="text",
+                        speaker="role")
     met = said.join(words, on="evidence_msg_id", how="left")
     right = ((pl.col("follows") == pl.col("target_msg_id")) & (pl.col("speaker") == "user")
              & pl.col("words").str.contains(pl.col("quote").fill_null(""), literal=True))
@@ -37,6 +38,17 @@ def check_events(tables: Tables) -> list[Check]:
     return [none_of(EVENT_CHECKS[0].name, met.filter(~right.fill_null(False)).height, said.height,
                     "texts do not follow the answer they speak of, or lack their quote"),
             none_of(EVENT_CHECKS[1].name, lost, told.height, "events point at no answer")]
+
+
+def _answered(messages: pl.DataFrame) -> list[str | None]:
+    """What each message follows, tools and systems passed over: msg_ids in the order of the rows."""
+    above = {name: (parent, role) for name, parent, role in messages.select("msg_id", "parent_id", "role").iter_rows()}
+    found: list[str | None] = []
+    for parent in messages["parent_id"]:
+        while parent in above and above[parent][1] not in ("user", "assistant"):
+            parent = above[parent][0]
+        found.append(parent)
+    return found
 
 
 def check_event_pairs(tables: Tables) -> list[Check]:

@@ -62,6 +62,8 @@ def read_body(reply: Any) -> Said:
         raise Malformed(f"the server broke off{_server_error(choice)}")
     text, reasoning = _parts(message)
     calls, logprobs = message.get("tool_calls") or None, choice.get("logprobs") or None
+    if (prompted := reply.get("prompt_logprobs")) and isinstance(logprobs, dict | None):  # vLLM tells them beside
+        logprobs = {**(logprobs or {}), "prompt": prompted}
     usage = reply.get("usage")
     usage = usage if isinstance(usage, dict) else {}
     finish = choice.get("finish_reason")

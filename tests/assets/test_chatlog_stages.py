@@ -228,6 +228,18 @@ def test_words_that_do_not_follow_their_answer_stop_the_build(folder: Path) -> N
     assert [name for name, passed in told.items() if not passed] == ["words_follow_their_answer"]
 
 
+def test_words_that_follow_a_tools_message_follow_the_answer_that_called_it(folder: Path) -> None:
+    def with_a_tool_between(tables: dict[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+        messages = tables["messages"]
+        said = tables["feedback_events"].filter(pl.col("explicitness") != "structural")["evidence_msg_id"][0]
+        tool = messages.filter(pl.col("msg_id") == said).with_columns(msg_id=pl.lit("tool"), role=pl.lit("tool"))
+        moved = messages.with_columns(parent_id=pl.when(pl.col("msg_id") == said).then(pl.lit("tool"))
+                                      .otherwise("parent_id"))
+        return {"messages": pl.concat([moved, tool])}
+
+    assert all(spoil(with_a_tool_between, folder).values())
+
+
 def test_a_quote_that_nobody_said_stops_the_build(folder: Path) -> None:
     said = pl.when(pl.col("quote").is_not_null()).then(pl.lit("never said"))
     told = spoil(lambda tables: {"feedback_events": tables["feedback_events"].with_columns(quote=said)}, folder)

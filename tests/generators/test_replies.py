@@ -1,5 +1,6 @@
 """Raw bodies of many servers into rows."""
 
+import json
 from contextlib import suppress
 from typing import Any
 
@@ -46,6 +47,8 @@ def test_tokens_tools_and_logprobs_are_taken_as_the_server_gives_them() -> None:
     assert (said.prompt_tokens, said.completion_tokens, said.finish_reason) == (3, 4, "stop")
     assert said.tool_calls == '[{"id":"1","function":{"name":"f","arguments":"{}"}}]'
     assert said.logprobs == '{"content":[]}'
+    reply["prompt_logprobs"] = [None, {"17": {"logprob": -0.5, "rank": 1, "decoded_token": "a"}}]  # vLLM's, at the root
+    assert json.loads(read_body(reply).logprobs or "") == {"content": [], "prompt": reply["prompt_logprobs"]}
     bare = read_body(body({"content": "x"}))
     assert (bare.prompt_tokens, bare.completion_tokens, bare.tool_calls, bare.logprobs) == (None, None, None, None)
 
