@@ -39,7 +39,8 @@ def _tell(place: Build, stages: Sequence[str], console: Console) -> None:
         shown.add_row(*row)
     console.print(shown)
     told = json.loads((place.path / "audit" / REPORT).read_text())
-    for line in _headline(told["headline"]):
+    events = place.read("feedback_events").height if "feedback_events" in stages else 0
+    for line in _headline(told["headline"], events):
         console.print(line, highlight=False)
     if told["judge_accuracy"]:
         console.print(_judges(told["judge_accuracy"]))
@@ -74,8 +75,10 @@ def _rank(step: str, stages: Sequence[str]) -> int:
     return stages.index(name) if name in stages else len(stages)
 
 
-def _headline(told: Mapping[str, Any]) -> list[str]:
-    evidence = [f"{told['votes']:,} votes of {told['judges']} judges"] if told["votes"] or not told["outcomes"] else []
+def _headline(told: Mapping[str, Any], events: int) -> list[str]:
+    voteless = told["outcomes"] or events
+    evidence = [f"{told['votes']:,} votes of {told['judges']} judges"] if told["votes"] or not voteless else []
+    evidence += [f"{events:,} feedback events"] if events else []
     evidence += [f"{told['outcomes']:,} outcomes of {told['test_cases']:,} test cases"] if told["outcomes"] else []
     lines = [f"{told['kept']:,} of {told['pairs']:,} pairs kept, from {' and '.join(evidence)}"]
     for name, title in (("krippendorff_nominal", "agreement (Krippendorff's alpha)"),
