@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from privacy.context import near
 from privacy.finding import Finding
 
-_IBAN = re.compile(r"[A-Za-z]{2}(?<![A-Za-z0-9]..)[0-9]{2}(?:[ -]?[A-Za-z0-9]){11,30}")
+_IBAN = re.compile(r"[A-Za-z]{2}(?:(?<![A-Za-z0-9]..)|(?<=IBAN..))[0-9]{2}(?:[ -]?[A-Za-z0-9]){11,30}")
 _COUNTRIES = {
     15: "NO", 16: "BE", 18: "DK FI FK FO GL NL SD", 19: "MK SI", 20: "AT BA EE KZ LT LU MN XK", 21: "CH HR LI LV",
     22: "BG BH CR DE GB GE IE ME RS VA", 23: "AE GI IL IQ OM SO TL", 24: "AD CZ ES MD PK RO SA SE SK TN VG",

@@ -13,8 +13,8 @@ from privacy.folds import unfolded
 from privacy.internet import ipv4, ipv6
 from privacy.names import Names
 from privacy.phones import phones
-from privacy.secrets import assigned, bearers, pem, url_credentials
-from privacy.tokens import tokens, web_tokens
+from privacy.secrets import assigned, bearers, curl_credentials, pem, url_credentials
+from privacy.tokens import aws_secrets, tokens, web_tokens
 
 _KEY, _NUMBER, _ADDRESS = b"A" * 16, b"0" * 7, b"0" * 4
 _KEY_SIGNS = frozenset(b"_-/+")
@@ -49,6 +49,10 @@ def _plain(text: str, data: bytes, lower: bytes) -> Iterator[Finding]:
     runs = data.translate(_KEYS)
     if _KEY in runs:
         yield from _keys(text, runs)
+        if b"aws" in lower or b"akia" in lower or b"asia" in lower:
+            yield from aws_secrets(text)
+    if b"curl" in lower:
+        yield from curl_credentials(text)
     if "@" in text:
         if "://" in text:
             yield from url_credentials(text)

@@ -9,7 +9,7 @@ from privacy.finding import Finding
 _GAP = r"[ .()/-]{0,3}"
 _CANDIDATE = re.compile(
     r"[+(0-9](?<![A-Za-z0-9_.$€£#^].)(?<![^*][*].)(?<![0-9][ +/:-].)(?:(?<=[(])\+?[0-9]|(?<=\+)[0-9]|(?<=[0-9]))"
-    rf"(?:{_GAP}[0-9]){{6,16}}(?![A-Za-z0-9_%]|[.:/][0-9])")
+    rf"(?:{_GAP}[0-9]){{6,16}}(?!(?!x[0-9])[A-Za-z0-9_%]|[.:/][0-9])")
 _CODES = re.compile(r"\+?(?:00)?(?:1|7|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|"
                     r"2[1-689][0-9]|3[578][0-9]|42[0-9]|5[09][0-9]|6[789][0-9]|8[0578][0-9]|9[679][0-9])")
 _FORMS = (
@@ -20,13 +20,14 @@ _FORMS = (
     re.compile(r"0[1-9](?:[ .-][0-9]{2}){4}"),
     re.compile(r"0[1-9][0-9]{8,9}"),
     re.compile(r"[6-9][0-9]{4}[ -][0-9]{5}"),
+    re.compile(r"8[ -]?\(?[3-9][0-9]{2}\)?[ -][0-9]{3}-[0-9]{2}-[0-9]{2}"),
 )
-"""North America; the same as people make it up; 0 and an area's code; France; mobiles in Europe; India."""
+"""North America; the same as people make it up; 0 and an area's code; France; mobiles in Europe; India; Russia."""
 _WORDS = re.compile(
-    r"phone|\btel\b|\btel[.:]|telef|\bcall(?:ed|ing)?\b|mobile|\bcell|\bfax\b|whats ?app|\bsms\b|\breach|contact"
+    r"phone|\bph\b|\btel\b|\btel[.:]|telef|\bcall(?:ed|ing)?\b|mobile|\bcell|\bfax\b|whats ?app|\bsms\b|\breach|contact"
     r"|\btext (?:me|him|her|us)|my number|\bring\b|\bdial|handy|m[oó]vil|celular|hotline|\bsignal\b|\bpager|rufnummer",
     re.IGNORECASE)
-_LABEL = re.compile(r"(?:phone|mobile|\bcell|\bfax|\btel)[a-z]*(?:[ _-]?(?:number|num|no))?[\"'.]{0,3}"
+_LABEL = re.compile(r"(?:phone|mobile|\bcell|\bfax|\btel|\bph\b)[a-z]*(?:[ _-]?(?:number|num|no))?[\"'.]{0,3}"
                     r"\s{0,2}(?:is|:|=|#)?\s{0,2}[\"']?$", re.IGNORECASE)
 """What stands right before a number that it names."""
 _DATE = re.compile(r"(?:19|20)[0-9]{2}[-./ ]?[01][0-9][-./ ]?[0-3][0-9](?![0-9]{2}[^0-9])"

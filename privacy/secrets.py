@@ -10,6 +10,7 @@ _BODY = re.compile(r"(?:[A-Za-z0-9+/=\s:,\"'\\.>|#*+-]|Proc-Type|DEK-Info)*")
 _LONGEST = 1 << 16
 _URL = re.compile(r"(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]{1,30}://([^\s/:@\"'<>]*:[^\s@\"'<>/]+)@(?=[^\s@])")
 _TEMPLATE = re.compile(r"[{}\[\]$<>*]|^[^:]*:(?:\*+|x+|\.+|password|passwd|pass|pwd|pw|secret|token)$", re.IGNORECASE)
+_CURL = re.compile(r"\bcurl\b[^\n]{0,300}?\s(?:-u|--user)[ =]?[\"']?([^\s:\"']+:[^\s\"']+)")
 _BEARER = re.compile(r"\b(?:[Bb]earer|BEARER|[Bb]asic)\s+([A-Za-z0-9._~+/-]{16,}=*)")
 _WORD = re.compile(rb"passw|passphrase|pwd|secret|token|credential"
                    rb"|(?:api|access|account|auth|secret|private|encryption|signing|master|subscription)[ _-]?key")
@@ -41,6 +42,13 @@ def pem(text: str) -> Iterator[Finding]:
 def url_credentials(text: str) -> Iterator[Finding]:
     """user:password of scheme://user:password@host, unless it is a template or the word password."""
     for match in _URL.finditer(text):
+        if not _TEMPLATE.search(match[1]):
+            yield Finding("CREDENTIALS", *match.span(1))
+
+
+def curl_credentials(text: str) -> Iterator[Finding]:
+    """user:password after curl's -u or --user."""
+    for match in _CURL.finditer(text):
         if not _TEMPLATE.search(match[1]):
             yield Finding("CREDENTIALS", *match.span(1))
 

@@ -29,14 +29,32 @@ _GIVEN_OUT = {
 _TOKEN = re.compile(r"(?<![A-Za-z0-9])(?:" + "|".join(
     f"(?P<{kind}>{shape})" for kind, shape in _GIVEN_OUT.items()) + ")")
 _WEB_TOKEN = re.compile(rf"(?<![A-Za-z0-9_-])eyJ{_RUN}{{6,}}\.\s?eyJ{_RUN}{{6,}}(?:\.\s?{_RUN}*)?")
-_DIGIT = re.compile(r"[0-9]")
+_DIGIT, _LOWER, _UPPER = re.compile(r"[0-9]"), re.compile(r"[a-z]"), re.compile(r"[A-Z]")
+_FEWEST_SIGNS = 7
+"""How many different signs a token without a digit has at least; ghp_xxxx stands for one."""
+_AWS_SECRET = re.compile(r"(?<![A-Za-z0-9/+=])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])")
 
 
 def tokens(text: str, start: int, end: int) -> Iterator[Finding]:
-    """Tokens of AWS, GitHub, Slack, the Hub, OpenAI and thirty others; what has no digit is a word, or an example."""
+    """Tokens of AWS, GitHub, Slack, the Hub, OpenAI and thirty others."""
     for match in _TOKEN.finditer(text, start, end):
-        if match.lastgroup == "AWS_KEY" or _DIGIT.search(match[0]):
+        if match.lastgroup == "AWS_KEY" or _DIGIT.search(match[0]) or _drawn(match[0]):
             yield Finding(str(match.lastgroup), *match.span())
+
+
+def _drawn(token: str) -> bool:
+    """Whether a token without a digit is one; sk-some-words is a name."""
+    if len(set(token)) < _FEWEST_SIGNS:
+        return False
+    return not token.startswith(("sk-", "key-")) or (
+        "-" not in token[3:] and _LOWER.search(token) is not None and _UPPER.search(token[3:]) is not None)
+
+
+def aws_secrets(text: str) -> Iterator[Finding]:
+    """Forty signs of base64 in a text that speaks of AWS: they have no beginning of their own."""
+    for match in _AWS_SECRET.finditer(text):
+        if all(sign.search(match[0]) for sign in (_DIGIT, _LOWER, _UPPER)):
+            yield Finding("AWS_KEY", *match.span())
 
 
 def web_tokens(text: str) -> Iterator[Finding]:

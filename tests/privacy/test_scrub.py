@@ -66,6 +66,23 @@ def test_two_keys_that_become_one_keep_both_values() -> None:
     assert Scrub().value({"a@example.com": 1, "A@example.com": 2}) == {"<EMAIL_1>": 1, "<EMAIL_1> (2)": 2}
 
 
+ODD = (
+    "ph 555-0123 ext. 4", "8 (495) 123-45-67", "+1-212-555-1234x99", "(212)555-1234", "Tel: +49 (0) 30 / 90 18 20",
+    "IBANDE89370400440532013000", "BE68 5390 0754 7034", "30569309025904", "ssn#: 123.45.6789", "jane\uff20example.com",
+    "key AKIAIOSFODNN7EXAMPLE and wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "curl -u bob:hunter22 https://x",
+    "ghp_abcdefghijklmnopqrstuvwxyzABCDEFGHIJ", "sk-abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUV",
+    "hf_abcdefghijklmnopqrstuvwxyzABCDEFGH", "xoxb-abcdefghijkl-abcdefghijkl", "::ffff:8.8.4.4", "[2001:db8::1]:443",
+    "-----BEGIN PGP PRIVATE KEY BLOCK-----\n\nlQOYBF\n=abcd\n-----END PGP PRIVATE KEY BLOCK-----",
+    "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0.", "https://:tok3n@host/", "my password is hunter2",
+)
+"""Forms that no carrier of the plants has."""
+
+
+@pytest.mark.parametrize("text", ODD)
+def test_an_odd_form_is_found_too(text: str) -> None:
+    assert Scrub().text(text)[1]
+
+
 HARMLESS = (
     "std::vector<int> a::b", "x[1::2]", "12:30:45", "aa:bb:cc:dd:ee:ff", "Chrome/91.0.4472.124", "version 1.2.3.4",
     "pip install foo==1.2.3.4", "127.0.0.1 and 0.0.0.0 and 255.255.255.0", "999.1.1.1", "2023-10-12 and 12.10.2023",
@@ -73,6 +90,7 @@ HARMLESS = (
     "commit 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b", "uuid 123e4567-e89b-12d3-a456-426614174000",
     "ISBN 978-3-16-148410-0", "4111 1111 1111 1112", "DE89 3704 0044 0532 0130 01", "000-12-3456", "666-12-3456",
     "@app.route('/x')", "git@github.com:team/app.git", "icon@2x.png", "sk-learn and task-oriented-dialogue-2024",
+    "sk-fading-circle-with-some-words", "ghp_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", "curl -u user:password https://x",
     "https://user:password@host/", "https://{user}:{password}@host/", "password: string", "the password is required",
     "password = input('Password: ')", "api_key = os.environ['A1B2C3D4E5']", "token_count = 1234567890123456",
     "tokenizer = Tokenizer(max_vocab_size=10)", "1 000 000 000", "10,000,000", "0x7ffe1234abcd", "<EMAIL_1>",
