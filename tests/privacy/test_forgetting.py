@@ -1,0 +1,100 @@
+"""Forgetting by id: what goes from a build's tables, its quarantine, the reply store and the store's remote."""
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+from rich.console import Console
+
+from assets.forgetting import gone
+from assets.home import Build, Home
+from feedback.chatlogs.gather import gather
+from generators.store import ReplyStore
+from pipelines.commands import forget
+from privacy.forgotten import forgotten
+from privacy.people import Salt
+from schemas import CHAT_MESSAGES
+from tests.privacy.planted_logs import everything
+
+
+def line(user: str, session: str, word: str) -> str:
+    """One chat of one user."""
+    return json.dumps({"request": {"model": "m", "user": user, "metadata": {"session_id": session}, "messages": [
+        {"role": "user", "content": f"What is a {word}?"}]}, "response": {"id": f"r-{session}", "created": 1772445700,
+        "model": "m", "choices": [{"index": 0, "finish_reason": "stop",
+                                   "message": {"role": "assistant", "content": f"A {word} is a fruit."}}]}}) + "\n"
+
+
+@pytest.fixture
+def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Build:
+    """A build with the messages of two users, one row of each in quarantine."""
+    monkeypatch.setenv("WINNOW_HOME", str(tmp_path / "home"))
+    log = tmp_path / "log.jsonl"
+    log.write_text(line("ann", "s1", "medlar") + line("ann", "s2", "medlar pie") + line("bob", "s3", "quince"))
+    home = Home.find()
+    read = gather([str(log)], Salt.find(home.root))
+    made = home.build("mined", "one")
+    made.write("messages", CHAT_MESSAGES, read.messages)
+    CHAT_MESSAGES.write(read.messages.to_arrow(), made.path / "quarantine" / "messages.parquet")
+    return made
+
+
+def stored(home: Path, words: tuple[str, ...], build: Build, remote: str) -> None:
+    """Requests that were made of the messages with these words."""
+    messages = build.read("messages")
+    with ReplyStore.open(home / "store", remote) as store:
+        for word in words:
+            said = messages.filter(pl.col("text") == f"What is a {word}?")
+            store.put_request(f"request of {word}", {"messages": [{"role": "user", "content": f"Judge: {word}"}]},
+                              said["msg_id"][0])
+
+
+def run(user: str | None, hashed: str | None, remote: str, yes: bool = True) -> None:
+    """The command."""
+    forget.run(user, hashed, remote, yes, Console(quiet=True))
+
+
+def test_all_that_is_of_a_user_goes_and_the_rest_stays(tmp_path: Path, build: Build) -> None:
+    home, remote = tmp_path / "home", str(tmp_path / "remote")
+    stored(home, ("medlar", "medlar pie", "quince"), build, remote)
+    before = everything(home) + everything(tmp_path / "remote")
+    assert before.count("Judge: medlar") >= 4
+    run("ann", None, remote, yes=False)
+    assert everything(home) + everything(tmp_path / "remote") == before
+    run("ann", None, remote)
+    after = everything(home) + everything(tmp_path / "remote")
+    assert "medlar" not in after
+    assert after.count("Judge: quince") >= 2
+    assert build.read("messages").height == 2
+    assert pl.read_parquet(build.path / "quarantine" / "messages.parquet").height == 2
+    assert forgotten(home) == {Salt.find(home).name("user", "ann")}
+
+
+def test_one_conversation_can_be_forgotten_by_its_id(tmp_path: Path, build: Build) -> None:
+    pie = build.read("messages").filter(pl.col("text").str.contains("pie"))["conv_id"][0]
+    run(None, pie, str(tmp_path / "remote"))
+    left = build.read("messages")["text"].to_list()
+    assert sorted(left) == ["A medlar is a fruit.", "A quince is a fruit.", "What is a medlar?", "What is a quince?"]
+
+
+def test_a_table_that_is_written_anew_is_still_ours(tmp_path: Path, build: Build) -> None:
+    run("ann", None, str(tmp_path / "remote"))
+    assert CHAT_MESSAGES.read(build.file("messages")).schema.equals(CHAT_MESSAGES.schema)
+
+
+def test_nobody_is_of_no_build_and_is_remembered_all_the_same(tmp_path: Path, build: Build) -> None:
+    assert gone(build, {"a" * 24}).rows == {}
+    run(None, "a" * 24, str(tmp_path / "remote"))
+    assert build.read("messages").height == 6
+    assert forgotten(tmp_path / "home") == {"a" * 24}
+
+
+def test_read_again_the_logs_are_without_them(tmp_path: Path, build: Build) -> None:
+    home = tmp_path / "home"
+    run("ann", None, str(tmp_path / "remote"))
+    again = gather([str(tmp_path / "log.jsonl")], Salt.find(home), forgotten=forgotten(home))
+    assert again.messages.equals(build.read("messages"))
+    lost = {(row.unit, row.reason): row.count for row in again.counts if row.fate == "dropped" and row.count}
+    assert lost["messages", "forgotten"] == 4
+    assert lost["conversations", "forgotten"] == 2
