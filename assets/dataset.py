@@ -13,6 +13,7 @@ from assets import log_misuse, misuse
 from assets.cron import why_no_cron
 from assets.rounds import Rounds, check_rounds
 from audits.accuracy import Quality
+from feedback.chatlogs.again import LoggedAgain
 from feedback.chatlogs.cues import Cues
 from feedback.chatlogs.detect import Detect
 from feedback.chatlogs.logs import ChatLogs
@@ -196,7 +197,7 @@ class PreferenceDataset:
     @property
     def calls_models(self) -> bool:
         """Whether any table is made by asking an engine."""
-        return isinstance(self.responses, Sample) or bool(self.juries) or bool(self.writers) or bool(
+        return isinstance(self.responses, Sample | LoggedAgain) or bool(self.juries) or bool(self.writers) or bool(
             self.loops) or any(isinstance(part, Detect | Validate) for part in self.tellers)
 
 

@@ -149,7 +149,9 @@ _SAME_SCHEMA = {"judge_completions": TABLES["completions"], "test_completions": 
                 "repair_completions": TABLES["completions"], "repair_programs": TABLES["programs"],
                 "repair_executions": TABLES["executions"], "repair_outcomes": TABLES["outcomes"],
                 "correct": TABLES["responses"], "detect_completions": TABLES["completions"],
-                "validate_completions": TABLES["completions"], "recall": TABLES["measurements"]}
+                "validate_completions": TABLES["completions"], "recall": TABLES["measurements"],
+                "summary_completions": TABLES["completions"], "again_completions": TABLES["completions"],
+                "summaries": TABLES["criteria"]}
 """Tables that share another table's schema."""
 
 

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from feedback.chatlogs.again import LoggedAgain
 from feedback.chatlogs.answers import Logged
 from feedback.chatlogs.cues import Cues
 from feedback.chatlogs.detect import Detect
@@ -18,7 +19,8 @@ def check_logs(dataset: "PreferenceDataset") -> None:
     """Refuse logs that nobody reads, and labels by events without logs."""
     parts = {"prompts": dataset.prompts, "responses": dataset.responses, "preferences": dataset.preferences,
              "unpaired": dataset.unpaired}
-    reading = [name for name, part in parts.items() if isinstance(part, Logged | PairByEvents | UnpairedByEvents)]
+    reading = [name for name, part in parts.items()
+               if isinstance(part, Logged | LoggedAgain | PairByEvents | UnpairedByEvents)]
     if dataset.messages is None:
         if reading or dataset.tellers:
             raise ConfigError(f"{dataset.name}: {(reading or ['feedback_events'])[0]}= needs chat logs; add "
@@ -34,7 +36,8 @@ def check_logs(dataset: "PreferenceDataset") -> None:
         raise ConfigError(f"{dataset.name}: pair_by_events() pairs answers of the logs; write responses=logged()")
     if isinstance(dataset.unpaired, UnpairedByEvents) and not isinstance(dataset.responses, Logged):
         raise ConfigError(f"{dataset.name}: unpaired_by_events() labels answers of the logs; write responses=logged()")
-    licences = {part.licensed_only for part in (dataset.prompts, dataset.responses) if isinstance(part, Logged)}
+    answers = dataset.responses.logged if isinstance(dataset.responses, LoggedAgain) else dataset.responses
+    licences = {part.licensed_only for part in (dataset.prompts, answers) if isinstance(part, Logged)}
     if len(licences) > 1:
         raise ConfigError(f"{dataset.name}: prompts and responses take other messages; give both logged() alike")
 

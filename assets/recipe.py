@@ -9,10 +9,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from assets import cascade, chatlogs, generation, jury, later, preferences, publishing, testcases
+from assets import again, cascade, chatlogs, generation, jury, later, preferences, publishing, testcases
 from assets.dataset import CHECKOUT, PreferenceDataset, known_engines
 from assets.stage import Stage
 from assets.truth import truth
+from feedback.chatlogs.again import LoggedAgain
 from feedback.chatlogs.answers import Logged
 from feedback.testcases.given import Given
 from feedback.testcases.references import References
@@ -29,12 +30,16 @@ _ROOMS = ("schemas", "privacy", "generators", "filters", "feedback", "preference
 def build_stages(dataset: PreferenceDataset) -> list[Stage]:
     """The stages of a recipe, in the order they run; a keyword that is not given has no stage."""
     stages = [*_logged(dataset), generation.prompts(dataset)]
-    if isinstance(dataset.prompts, Logged):
+    if isinstance(dataset.responses, LoggedAgain):
+        stages[-1:] = again.before_prompts(dataset, dataset.responses)
+    elif isinstance(dataset.prompts, Logged):
         stages[-1] = chatlogs.prompts(dataset.prompts)
     if isinstance(dataset.responses, Sample) or dataset.juries:
         stages.append(generation.criteria(dataset))
     if isinstance(dataset.responses, Sample):
         stages += [generation.completions(dataset, dataset.responses), generation.responses(dataset.responses)]
+    elif isinstance(dataset.responses, LoggedAgain):
+        stages += again.responses(dataset, dataset.responses)
     elif isinstance(dataset.responses, Logged):
         stages.append(chatlogs.responses(dataset.responses))
     else:

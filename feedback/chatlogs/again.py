@@ -4,15 +4,16 @@ Whether feedback helps is an open question: answering with it beat answering fro
 Feedback in Human-LLM Dialogues). So a sample is always answered without, under the same engine, and can be compared.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
-from feedback.chatlogs.answers import Answer, Tree
+from feedback.chatlogs.answers import Answer, Logged, Tree
 from feedback.chatlogs.asking import filled
+from feedback.chatlogs.summaries import Summarise, summarise
 from generators.ask import Ask, Plan
 from generators.engines import Engine, engine_named
 from generators.made import Made
@@ -34,10 +35,15 @@ class AnswerAgain:
     engine: str
     control: float
     seed: int
+    summaries: Summarise
+
+    def __ror__(self, logged: Logged) -> "LoggedAgain":
+        """`logged() | answer_again(...)`."""
+        return LoggedAgain(logged=logged, again=self)
 
     @property
     def engines(self) -> set[str]:
-        """The engines it asks."""
+        """The engines it asks for answers."""
         return {self.engine}
 
     def plan(self, messages: pl.DataFrame, criteria: pl.DataFrame, engines: Mapping[str, Engine]) -> Plan:
@@ -93,16 +99,45 @@ class AnswerAgain:
         return Ask(engine=self.engine, messages=prompt, sample=SAMPLE, prompt_id=answer.prompt_id)
 
 
-def answer_again(engine: str, control: float = 0.2, seed: int = 0) -> AnswerAgain:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoggedAgain:
+    """The answers of logs, and what was answered again; written `logged() | answer_again(...)`."""
+
+    logged: Logged
+    again: AnswerAgain
+
+    def __call__(self) -> Made:
+        """Answers of logs are made from the messages, not from a file."""
+        return self.logged()
+
+    @property
+    def engines(self) -> set[str]:
+        """The engines it asks, for wishes and for answers."""
+        return self.again.engines | self.again.summaries.engines
+
+    def prompts(self, messages: pl.DataFrame, events: pl.DataFrame, criteria: pl.DataFrame) -> Made:
+        """PROMPTS as `logged()` has them; the reference is the list of wishes, a checklist for judges."""
+        made = self.logged.prompts(messages, events)
+        tree = Tree(messages, criteria["name"])
+        wishes: defaultdict[str, set[str]] = defaultdict(set)
+        for name, text in criteria.select("name", "text").iter_rows():
+            if isinstance(answer := tree.answer(tree.own(name)), Answer):
+                wishes[answer.prompt_id] |= set(text.splitlines())
+        reference = ["\n".join(sorted(wishes[name])) or None for name in made.table["prompt_id"]]
+        return Made(made.table.with_columns(reference=pl.Series(reference, dtype=pl.String)), made.counts)
+
+
+def answer_again(engine: str, summaries: str | None = None, control: float = 0.2, seed: int = 0) -> AnswerAgain:
     """One engine answers anew what drew a complaint: with the wishes, and a share `control` of it from scratch.
 
     The expert variant of WildFeedback names a strong engine and rejects the logged answer; the on-policy variant names
-    the policy, with control=1.0, and rejects its answer from scratch. Raises ConfigError for a share that is none.
+    the policy, with control=1.0, and rejects its answer from scratch. `summaries` is the engine that writes the wishes
+    down (default: the same). Raises ConfigError for a share that is none.
     """
     if not engine.strip() or not 0.0 < control <= 1.0:
         raise ConfigError(f"answer_again({engine!r}, control={control}): name an engine, and give a share above 0, up "
                           "to 1: without a control nobody can tell whether the feedback helped")
-    return AnswerAgain(engine=engine, control=control, seed=seed)
+    return AnswerAgain(engine=engine, control=control, seed=seed, summaries=summarise(summaries or engine))
 
 
 def _steered(prompt: tuple[Message, ...], wishes: str) -> tuple[Message, ...]:
