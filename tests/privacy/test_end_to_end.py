@@ -93,12 +93,13 @@ def test_the_search_finds_what_is_there(tmp_path: Path) -> None:
 
 
 MINE, OTHER = "user-one-4711", "user-two-4712"
+LONG = ", with a few words more about trees and fruit that nobody would change when they mend one word of it"
 
 
 def battle(number: int, judge: str, words: str) -> str:
     """A line of a log: one person's battle."""
     sides = {f"conversation_{side}": [{"role": "user", "content": f"{words} {number}?"},
-                                      {"role": "assistant", "content": f"{words} answer {number} {side}"}]
+                                      {"role": "assistant", "content": f"{words} answer {number} {side}{LONG}"}]
              for side in "ab"}
     return json.dumps({"question_id": f"{judge}-{number}", "model_a": "x", "model_b": "y", "winner": "model_a",
                        "judge": judge, "turn": 1, "anony": True, "language": "English", "tstamp": 1772445600,
@@ -139,6 +140,36 @@ def test_a_user_who_is_forgotten_is_nowhere_and_the_rest_is_as_if_they_had_never
         if path.name != "funnel.parquet":
             mine = pl.read_parquet(site.home / path.relative_to(other.home))
             assert mine.equals(pl.read_parquet(path)), path
+
+
+LEAKING = RECIPE.replace("dataset = ", '''
+def edited(messages: pl.DataFrame, signals: pl.DataFrame) -> Made:
+    texts = messages.select(target_msg_id="msg_id", said="text")
+    votes = signals.join(texts, on="target_msg_id").head(1)
+    rows = votes.select(signals.columns).with_columns(
+        event_id=pl.lit("e" * 24), kind=pl.lit("edit"), text=votes["said"] + " SECRET",
+        value=pl.lit(None, pl.Float64), polarity=pl.lit(None, pl.String))
+    return Made(rows, count("feedback_events", "edits", 1, out=1))
+
+
+dataset = ''').replace("cues()", "edited").replace("from assets", """import polars as pl
+
+from generators.made import Made
+from schemas.funnel import count
+from assets""", 1)
+"""A recipe with an operator that puts an address into an answer, after the first scan."""
+
+
+def test_what_an_operator_adds_to_logs_is_stopped_at_the_door(site: Site) -> None:
+    secret = PLANTS[0].secret
+    (site.root / "pipelines" / "mined.py").write_text(LEAKING.replace("SECRET", secret))
+    logs_of(site.root / "logs", mine=False)
+    done = site.winnow("build", "mined", "--name", "one")
+    assert done.returncode == 1
+    assert "the second scan found personal data or secrets" in done.stderr
+    assert "EMAIL (chosen of preference/" in done.stderr
+    assert secret not in done.stdout + done.stderr
+    assert not (site.home / "builds" / "mined" / "one" / "dataset").exists()
 
 
 @pytest.mark.parametrize(("user", "hashed"), [(None, None), ("anna", "a" * 24), (None, "anna"), ("anna", None)])
