@@ -139,7 +139,7 @@ def ours(prompts: int, url: str) -> dict[str, float]:
         responses = answering.responses(table, completions).table
         del completions  # each stage of a build holds what it reads, no more
         votes = collect(judging.plan(table, responses, engines), engines, store, judging.parse)
-    answered = responses.height + votes.filter(status="ok").height
+    answered = responses.height + int((votes["status"] == "ok").sum())
     return {"begun": clock.begun, "ended": clock.ended, "rows": answered}
 
 
