@@ -5,9 +5,10 @@ from typing import Any
 
 import polars as pl
 
-from assets.show import SAMPLE, crosstab, frame, rows
+from assets.show import SAMPLE, crosstab, frame, pictures, rows
 from assets.stage import Tables
-from audits.chatlogs import deciles, events_by_kind, reactions
+from audits import chatlog_figures as figures
+from audits.chatlogs import deciles, events_by_act, events_by_model, reactions
 from schemas.turn_cues import CUE_FAMILIES
 
 
@@ -41,16 +42,18 @@ def turn_cues(tables: Tables) -> Mapping[str, Any]:
 
 
 def events(tables: Tables) -> Mapping[str, Any]:
-    """Events: by kind, act and model, and a few with the words they stand on."""
+    """Events: by act and by model, and a few with the words they stand on, quotes first."""
     told, said = tables["feedback_events"], tables["messages"]
     if told.is_empty():
         return {}
-    kinds = events_by_kind(told, said)
+    acts, models = events_by_act(told), events_by_model(told, said)
     words = said.select(target_msg_id="msg_id", answer="text", model="model")
     sample = told.sort(pl.col("quote").is_null(), "event_id").head(SAMPLE).join(words, on="target_msg_id", how="left")
     cells = [(row["kind"], row["act"] or row["polarity"] or "", row["value"], row["quote"] or row["text"] or "",
               row["answer"], row["detector"]) for row in sample.iter_rows(named=True)]
-    return {"events by act and model": frame(kinds, *kinds.columns, limit=24),
+    return {"plots": pictures({"events": figures.events(acts)}),
+            "events by act": frame(acts, *acts.columns, limit=16),
+            "events by model": frame(models, *models.columns, limit=16),
             "sample evidence": rows(("kind", "act", "value", "quote", "answer it speaks of", "found by"), cells)}
 
 
@@ -68,7 +71,8 @@ def pairs(tables: Tables) -> Mapping[str, Any]:
         return {}
     by_rule = told.group_by("policy").agg(pairs=pl.len(), margin=pl.col("margin").mean()).sort("policy")
     shares = deciles(told, tables["prompts"])
-    return {"pairs by rule": frame(by_rule, "policy", "pairs", "margin"),
+    return {"plots": pictures({"pairs by user": figures.deciles(shares)}),
+            "pairs by rule": frame(by_rule, "policy", "pairs", "margin"),
             "share of each tenth of the users": frame(shares, *shares.columns, limit=10)}
 
 

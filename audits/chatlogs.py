@@ -15,13 +15,22 @@ _LAST = 200
 """Characters at an answer's end in which a closing formula is looked for."""
 
 
-def events_by_kind(events: pl.DataFrame, messages: pl.DataFrame) -> pl.DataFrame:
-    """What users did, by kind, act and polarity, and the model whose answer is meant: events and conversations."""
+def events_by_act(events: pl.DataFrame) -> pl.DataFrame:
+    """What users did, by kind, act and polarity: events and conversations, the most frequent first."""
+    keys = ("kind", "act", "polarity")
+    return events.group_by(keys).agg(events=pl.len(), conversations=pl.col("conv_id").n_unique()).sort(
+        "events", *keys, descending=[True, False, False, False], nulls_last=True)
+
+
+def events_by_model(events: pl.DataFrame, messages: pl.DataFrame) -> pl.DataFrame:
+    """Whose answers events speak of, the most spoken of first: events, and how many of them praise and blame."""
     model = messages.select(target_msg_id="msg_id", model="model")
     told = events.join(model, on="target_msg_id", how="left").with_columns(pl.col("model").fill_null("unknown"))
-    keys = ("kind", "act", "polarity", "model")
-    return told.group_by(keys).agg(events=pl.len(), conversations=pl.col("conv_id").n_unique()).sort(
-        *keys, nulls_last=True)
+    says = {name: (pl.col("polarity") == name).sum() for name in ("positive", "negative")}
+    return told.group_by("model").agg(
+        events=pl.len(), conversations=pl.col("conv_id").n_unique(), **says,
+        acts=pl.coalesce("act", "kind").unique().sort().str.join(", "),
+    ).sort("events", "model", descending=[True, False])
 
 
 def pairs_by_group(pairs: pl.DataFrame, prompts: pl.DataFrame) -> pl.DataFrame:
