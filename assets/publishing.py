@@ -102,7 +102,8 @@ def dataset_folder(dataset: PreferenceDataset, made: tuple[str, ...], digests: M
             manifest = write_dataset(
                 build.folder, name=dataset.slug, kept=tables["kept"], prompts=tables["prompts"], recipe=dataset.source,
                 unpaired=tables.get("unpaired"), lists=tables.get("lists"), judgments=tables.get("judgments"),
-                dropped=all_dropped(tables), facts=_of_logs(tables, card_facts(dataset, facts)), build=build.name,
+                dropped=all_dropped(tables), build=build.name,
+                facts=_of_logs(tables, card_facts(dataset, facts), facts["arms"]),
                 digests=digests, scanned=scanned,
             )
         except LeakError as leak:
@@ -120,13 +121,15 @@ def dataset_folder(dataset: PreferenceDataset, made: tuple[str, ...], digests: M
                  after=("audit",), write_folder=write_folder, checks=specs, counts_rows=False)
 
 
-def _of_logs(tables: Tables, facts: Facts) -> Facts:
+def _of_logs(tables: Tables, facts: Facts, arms: list[dict[str, Any]]) -> Facts:
     """The facts, with the record of the feedback where there is any."""
     if "feedback_events" not in tables:
         return facts
     found = {"Feedback": trail(tables["feedback_events"], tables["kept"], tables.get("unpaired")).to_dicts(),
              "Share of the pairs that each tenth of the users gives": deciles(
                  tables["kept"], tables["prompts"]).to_dicts()}
+    if arms:
+        found["Answered again: arms against each other and the logged answer"] = arms
     if "recall" in tables:
         found["What the cascade finds and spares"] = tables["recall"].select("name", "value").to_dicts()
     return {**facts, "feedback": {title: rows for title, rows in found.items() if rows}}

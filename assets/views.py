@@ -175,6 +175,8 @@ _AUDIT = {
     "length: the longer answer wins": ("length", ("judge", "aspect", "decided", "value", "low", "high", "reason")),
     "self-preference": (
         "self_preference", ("judge", "model", "own_rate", "others_rate", "value", "low", "high", "reason")),
+    "arms against each other": (
+        "arms", ("arm", "other", "prompts", "duels", "wins", "ties", "losses", "value", "low", "high", "reason")),
     "win rates": ("win_rates", ("model", "duels", "wins", "ties", "losses", "value", "low", "high")),
     "labels that are right": ("label_accuracy", ("table", "pairs", "right", "wrong", "equal", "value", "low", "high")),
     "votes that are right": (

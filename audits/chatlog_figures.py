@@ -5,14 +5,14 @@ import polars as pl
 from audits.figures import BLUE, GREEN, GREY, ORANGE, new_axes, png, titled
 
 _MOST_ROWS = 16
-_COLOURS = {"positive": BLUE, "negative": ORANGE, "neutral": GREY, "none": GREEN}
+_COLOURS = {"positive": BLUE, "negative": ORANGE, "neutral": GREY, "of none": GREEN}
 """Of polarities; the comparisons and copies that have none are green."""
 
 
 def events(found: pl.DataFrame) -> bytes:
     """How many events there are of each kind and act, most first, by polarity; from `audits.chatlogs.events_by_act`."""
     rows = found.with_columns(pl.concat_str("kind", "act", separator=": ", ignore_nulls=True).alias("name"),
-                              pl.col("polarity").fill_null("none"))
+                              pl.col("polarity").fill_null("of none"))
     totals = rows.group_by("name").agg(pl.col("events").sum()).sort("events", "name", descending=[True, False])
     names = totals["name"].head(_MOST_ROWS).to_list()
     counted = {(name, polarity): count for name, polarity, count in rows.group_by("name", "polarity").agg(
@@ -34,7 +34,7 @@ def events(found: pl.DataFrame) -> bytes:
 
 
 def deciles(found: pl.DataFrame) -> bytes:
-    """The share of the pairs that each tenth of the users gives; from `audits.chatlogs.deciles`."""
+    """The share of the pairs that each tenth of the groups gives; from `audits.chatlogs.deciles`."""
     figure, axes = new_axes(5.0, 2.8)
     tenths, shares = found["decile"].to_list(), found["share"].to_list()
     axes.bar(tenths, shares, color=BLUE, width=0.8, label="share of the pairs")
@@ -42,7 +42,7 @@ def deciles(found: pl.DataFrame) -> bytes:
     for tenth, share, pairs in zip(tenths, shares, found["pairs"], strict=True):
         axes.annotate(f"{pairs:,}", (tenth, share), xytext=(0, 2), textcoords="offset points", ha="center", fontsize=7)
     axes.set_xticks(range(1, 11))
-    axes.set(xlabel="tenth of the users, busiest first", ylabel="share")
+    axes.set(xlabel="tenth of the groups (a user each, where logs name users), busiest first", ylabel="share")
     axes.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
-    titled(axes, f"Whose pairs: {found['groups'].sum():,} users, {found['pairs'].sum():,} pairs")
+    titled(axes, f"Whose pairs: {found['groups'].sum():,} groups, {found['pairs'].sum():,} pairs")
     return png(figure)

@@ -104,6 +104,7 @@ def _audits(given: Mapping[str, pl.DataFrame], truth: pl.DataFrame | None, draws
         "self_preference": bias.self_preference(outcomes, judgments, responses, picked),
         "win_rates": wins.win_rates(met, picked),
         "win_matrix": wins.matrix(met, picked),
+        "arms": wins.arms(wins.arm_duels(given["rankings"], responses), picked),
         "pairs": pairs.pairs(of_pairs, picked),
         "label_accuracy": accuracy.labels(of_pairs, known, picked),
         "judge_accuracy": accuracy.judges(accuracy.with_jury(outcomes), known, picked),

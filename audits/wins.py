@@ -23,6 +23,24 @@ def duels(rankings: pl.DataFrame, responses: pl.DataFrame) -> pl.DataFrame:
     return met.select("prompt_id", pl.col("model").alias("model_a"), "model_b", says.alias("outcome")).sort(*DUELS)
 
 
+def arm_duels(rankings: pl.DataFrame, responses: pl.DataFrame) -> pl.DataFrame:
+    """As `duels`, with the arms of an experiment as models, where there are two or more; `logged` are the logs' own."""
+    if responses["arm"].n_unique() - (responses["arm"].null_count() > 0) < 2:
+        return pl.DataFrame(schema=DUELS)
+    arm = pl.coalesce("arm", pl.when(pl.col("origin") == "log").then(pl.lit("logged")))
+    return duels(rankings, responses.with_columns(model=arm).filter(pl.col("model").is_not_null()))
+
+
+def arms(met: pl.DataFrame, draws: Resamples | None = None) -> pl.DataFrame:
+    """Each arm against each other, once: arm, other, prompts, duels, wins, ties, losses, value, low, high, reason.
+
+    `value` is the arm's win rate with ties as halves, with its interval over prompts.
+    """
+    found = _rates(_both_ways(met), ["model", "opponent"], draws or resamples(met["prompt_id"]))
+    once = found.rename({"model": "arm", "opponent": "other"}).filter(pl.col("arm") > pl.col("other"))
+    return once.sort("arm", "other", descending=[True, False])
+
+
 def matrix(met: pl.DataFrame, draws: Resamples | None = None) -> pl.DataFrame:
     """Each model against each other: model, opponent, prompts, duels, wins, ties, losses, value, low, high, reason.
 

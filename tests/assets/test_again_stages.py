@@ -8,6 +8,7 @@ import pytest
 
 from assets.recipe import build_stages, used_engines
 from assets.stage import Means
+from audits.report import report
 from feedback.chatlogs.again import answer_again
 from feedback.chatlogs.answers import logged
 from feedback.jury.aggregate import majority
@@ -63,6 +64,14 @@ def test_the_answer_under_the_wishes_beats_the_logged_one_and_that_from_scratch(
     assert ("2 and 2 make 4.", "5") in found
     assert ("2 and 2 make 4.", "22") in found
     assert all(chosen == "2 and 2 make 4." for chosen, _ in found)
+
+
+def test_the_audit_compares_the_arms_with_each_other_and_with_the_logged_answer(
+        tables: dict[str, pl.DataFrame]) -> None:
+    found = {(row["arm"], row["other"]): (row["wins"], row["ties"], row["losses"])
+             for row in report(tables, draws=20).facts["arms"]}
+    assert found == {("with summary", "from scratch"): (1, 0, 0), ("with summary", "logged"): (1, 0, 0),
+                     ("logged", "from scratch"): (0, 1, 0)}
 
 
 def test_the_wishes_are_a_table_and_the_checklist_of_their_prompt_alone(tables: dict[str, pl.DataFrame]) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audits.wins import bradley_terry, duels, matrix, win_rates
+from audits.wins import arm_duels, arms, bradley_terry, duels, matrix, win_rates
 
 
 def met(*rows):
@@ -27,6 +27,26 @@ def test_two_answers_of_one_model_do_not_duel(make):
     rankings = make.rankings([*make.ranked("p", ("x", 1), ("y", 2))])
     responses = make.responses([make.answer("p", "x", "A"), make.answer("p", "y", "A")])
     assert duels(rankings, responses).is_empty()
+
+
+def test_arms_meet_each_other_and_the_logged_answer_by_rank(make):
+    rows = [(f"p{n}", (1, 2, 3) if n < 12 else (2, 1, 3) if n < 15 else (1, 1, 2)) for n in range(20)]
+    rankings = make.rankings([row for name, (first, second, third) in rows for row in make.ranked(
+        name, (f"{name}w", first), (f"{name}s", second), (f"{name}l", third))])
+    answers = make.responses([make.answer(name, f"{name}{letter}", "teacher") for name, _ in rows for letter in "wsl"])
+    kind = pl.col("response_id").str.tail(1)
+    answers = answers.with_columns(
+        arm=kind.replace_strict({"w": "with summary", "s": "from scratch", "l": None}, return_dtype=pl.String),
+        origin=pl.when(kind == "l").then(pl.lit("log")).otherwise(pl.lit("engine")))
+    found = arms(arm_duels(rankings, answers))
+    assert found.select("arm", "other", "wins", "ties", "losses").rows() == [
+        ("with summary", "from scratch", 12, 5, 3), ("with summary", "logged", 20, 0, 0),
+        ("logged", "from scratch", 0, 0, 20)]
+    row = found.row(0, named=True)
+    assert row["value"] == pytest.approx(14.5 / 20)
+    assert row["low"] < row["value"] < row["high"]
+    one = answers.filter(pl.col("arm").fill_null("") != "from scratch")
+    assert arms(arm_duels(rankings, one)).is_empty()
 
 
 def test_a_win_rate_of_wins_only_is_the_fellowships():
