@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from assets.show import SAMPLE, crosstab, frame, pictures, rows
+from assets.show import SAMPLE, crosstab, frame, last_text, pictures, rows
 from assets.stage import Tables
 from audits import chatlog_figures as figures
 from audits.chatlogs import deciles, events_by_act, events_by_model, reactions
@@ -52,9 +52,9 @@ def events(tables: Tables) -> Mapping[str, Any]:
     cells = [(row["kind"], row["act"] or row["polarity"] or "", row["value"], row["quote"] or row["text"] or "",
               row["answer"], row["detector"]) for row in sample.iter_rows(named=True)]
     return {"plots": pictures({"events": figures.events(acts)}),
+            "sample evidence": rows(("kind", "act", "value", "quote", "answer it speaks of", "found by"), cells),
             "events by act": frame(acts, *acts.columns, limit=16),
-            "events by model": frame(models, *models.columns, limit=16),
-            "sample evidence": rows(("kind", "act", "value", "quote", "answer it speaks of", "found by"), cells)}
+            "events by model": frame(models, *models.columns, limit=16)}
 
 
 def recall(tables: Tables) -> Mapping[str, Any]:
@@ -65,15 +65,30 @@ def recall(tables: Tables) -> Mapping[str, Any]:
 
 
 def pairs(tables: Tables) -> Mapping[str, Any]:
-    """Pairs: by the rule that made them, and the share of each tenth of the users."""
+    """Pairs: a few with what users did, their rules, and the share of each tenth of the users."""
     told = tables["preferences"]
     if told.is_empty():
         return {}
     by_rule = told.group_by("policy").agg(pairs=pl.len(), margin=pl.col("margin").mean()).sort("policy")
     shares = deciles(told, tables["prompts"])
-    return {"plots": pictures({"pairs by user": figures.deciles(shares)}),
+    did = _did(tables["feedback_events"])
+    cells = [(last_text(row["prompt"]), last_text(row["chosen"]), last_text(row["rejected"]), row["policy"],
+              "; ".join(sorted({did[item["id"]] for item in row["evidence"] if item["id"] in did})))
+             for row in told.head(SAMPLE).iter_rows(named=True)]
+    return {"sample pairs": rows(("prompt", "chosen", "rejected", "rule", "what users did"), cells),
+            "plots": pictures({"pairs by user": figures.deciles(shares)}),
             "pairs by rule": frame(by_rule, "policy", "pairs", "margin"),
             "share of each tenth of the users": frame(shares, *shares.columns, limit=10)}
+
+
+def _did(events: pl.DataFrame) -> dict[str, str]:
+    """Each event in a few words: its act, else its kind, and the words it stands on."""
+    return {row["event_id"]: f"{row['act'] or row['kind']}{_quoted(row['quote'])}"
+            for row in events.iter_rows(named=True)}
+
+
+def _quoted(quote: str | None) -> str:
+    return f' "{quote}"' if quote else ""
 
 
 def labels(tables: Tables) -> Mapping[str, Any]:

@@ -10,6 +10,7 @@ from assets import cascade
 from assets import chatlog_views as views
 from assets.chatlog_checks import EVENT_CHECKS, EVENT_PAIR_CHECKS, check_event_pairs, check_events
 from assets.dataset import PreferenceDataset
+from assets.home import BETWEEN, BROKEN
 from assets.stage import Means, Output, Stage, Tables
 from assets.views import dropped
 from assets.views import pairs as pair_view
@@ -50,7 +51,7 @@ def messages(logs: ChatLogs) -> Stage:
 
     def make(means: Means, _: Tables) -> Output:
         read = logs.read(means.home, means.today, day_of(means.build))
-        told = {"broken records": " | ".join(read.told[:BROKEN_TOLD])} if read.told else {}
+        told = {BROKEN: BETWEEN.join(read.told[:BROKEN_TOLD])} if read.told else {}
         return Output(tables={"messages": read.messages, "signals": read.signals}, counts=read.counts, spent=told)
 
     return Stage(name="messages", meaning=CHAT_MESSAGES.meaning,
@@ -127,16 +128,19 @@ def unpaired(dataset: PreferenceDataset, operator: UnpairedByEvents) -> Stage:
                  needs=_READ, make=make, show={"unpaired": _labels, "unpaired_dropped": dropped("unpaired_dropped")})
 
 
-def prompts_of(dataset: PreferenceDataset, home: Path) -> Made:
-    """The prompts of a dataset from chat logs, as a build of everything would have them if no model were asked."""
+def prompts_of(dataset: PreferenceDataset, home: Path) -> tuple[Made, list[str]]:
+    """The prompts of a dataset, and the places of records that could not be read.
+
+    Of one from chat logs they are those that a build of everything would have if no model were asked.
+    """
     if not (dataset.messages and isinstance(dataset.prompts, Logged)):
-        return dataset.prompts()
+        return dataset.prompts(), []
     read = dataset.messages.read(home, datetime.now(UTC).date())
     tables = {"messages": read.messages, "signals": read.signals}
     if cues := cascade.cues_of(dataset):
         tables["turn_cues"] = cues.measure(read.messages).table
     made = dataset.prompts.prompts(read.messages, cascade.found(dataset, tables, {})[0])
-    return Made(made.table, [*read.counts, *made.counts])
+    return Made(made.table, [*read.counts, *made.counts]), read.told
 
 
 def _labels(tables: Tables) -> dict[str, object]:

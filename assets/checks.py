@@ -24,8 +24,9 @@ PAIR_CHECKS = (
     CheckSpec(name="texts_are_the_responses", meaning="each side is, byte for byte, a response to the pair's prompt",
               blocking=True),
 )
+NOTHING_KEPT = "something_is_kept"
 KEPT_CHECKS = (
-    CheckSpec(name="something_is_kept", meaning="at least one pair passes the filters", blocking=True),
+    CheckSpec(name=NOTHING_KEPT, meaning="at least one pair passes the filters", blocking=True),
     CheckSpec(name="sides_differ", meaning="no pair has the same text on both sides", blocking=True),
     CheckSpec(name="groups_stay_together", meaning="no prompt group is in both train and test", blocking=True),
 )

@@ -17,6 +17,8 @@ from schemas.errors import ConfigError, HeldError
 from schemas.table import Table
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.=+-]{0,99}")
+BROKEN, BETWEEN = "broken records", " | "
+"""The key of run.json under which a stage tells the places of records that it could not read, and what parts them."""
 _held: dict[Path, int] = {}
 """The builds this process holds: lock file to file descriptor, kept open until the process ends."""
 
@@ -113,6 +115,14 @@ class Build:
         beside = path.with_suffix(".json.new")
         beside.write_text(json.dumps([*told, entry], indent=1))
         beside.replace(path)
+
+    def broken(self) -> list[str]:
+        """Places of records that the last run could not read, as far as run.json tells them."""
+        path = self.path / "run.json"
+        runs = json.loads(path.read_text()) if path.exists() else []
+        reading = [run for run in runs if run["stage"] == "messages"]
+        told = str(reading[-1].get(BROKEN, "")) if reading else ""
+        return [place for place in told.split(BETWEEN) if place]
 
     def hold(self) -> None:
         """Make this process the only one that writes this build, until it ends; HeldError names another holder."""

@@ -1,11 +1,13 @@
 """Recipes from chat logs that could not be finished: each is refused with its remedy, before a log is read."""
 
+import re
 from typing import TYPE_CHECKING
 
 from feedback.chatlogs.again import LoggedAgain
 from feedback.chatlogs.answers import Logged
 from feedback.chatlogs.cues import Cues
 from feedback.chatlogs.detect import Detect
+from feedback.chatlogs.imports import day_of
 from feedback.chatlogs.validate import Validate
 from preferences.by_events import PairByEvents
 from preferences.unpaired_by_events import UnpairedByEvents
@@ -13,6 +15,8 @@ from schemas.errors import ConfigError
 
 if TYPE_CHECKING:
     from assets.dataset import PreferenceDataset
+
+_LIKE_A_DAY = re.compile(r"\d{1,4}([-._])\d{1,2}\1\d{1,4}|(?:19|20)\d{6}")
 
 
 def check_logs(dataset: "PreferenceDataset") -> None:
@@ -40,6 +44,14 @@ def check_logs(dataset: "PreferenceDataset") -> None:
     licences = {part.licensed_only for part in (dataset.prompts, answers) if isinstance(part, Logged)}
     if len(licences) > 1:
         raise ConfigError(f"{dataset.name}: prompts and responses take other messages; give both logged() alike")
+
+
+def check_day(dataset: "PreferenceDataset", build: str) -> None:
+    """Refuse a build from logs whose name looks like a day and is none: it would hold all days."""
+    if dataset.messages is not None and _LIKE_A_DAY.fullmatch(build) and day_of(build) is None:
+        raise ConfigError(f"{dataset.slug}/{build}: {build!r} looks like a day and is none; write the day as "
+                          "2026-01-31 (year, month, day) to have what was said on it, or a name without a date to have "
+                          "everything")
 
 
 def _check_tellers(dataset: "PreferenceDataset") -> None:

@@ -98,6 +98,8 @@ def each_file(path: str) -> Iterator[File]:
         yield File(path, _dataset(path, None, None))
         return
     found = files_of(path)
+    if not found and Path(path).is_dir():
+        raise InputError(f"{path}: the folder is empty; put the files there, or name another folder")
     if not found:
         raise InputError(f"{path}: there is no such file (looked from {Path.cwd()}); check the path")
     for name in found:

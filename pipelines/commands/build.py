@@ -10,12 +10,15 @@ from rich.console import Console
 from rich.table import Table
 
 from assets.home import Build, Home
+from assets.log_misuse import check_day
 from assets.publishing import REPORT
 from assets.recipe import build_name, build_stages
 from pipelines import catalog
 from pipelines.commands import ready
 
 _LOST = ("dropped", "failed")
+_PLACES = 5
+"""Broken records that are told on the terminal."""
 
 
 def run(name: str, build: str | None, console: Console) -> Build:
@@ -23,6 +26,7 @@ def run(name: str, build: str | None, console: Console) -> Build:
     dataset = catalog.load(name)
     ready.check(dataset)
     place = Home.find().build(dataset.slug, build or build_name(dataset))
+    check_day(dataset, place.name)
     place.hold()
     console.print(f"building [bold]{dataset.slug}[/]/{place.name}", highlight=False)
     from pipelines.commands.execute import execute  # not at the top: Dagster takes seconds, and mistakes are told first
@@ -38,6 +42,8 @@ def _tell(place: Build, stages: Sequence[str], console: Console) -> None:
     for row in _steps(place.funnel(stages), stages):
         shown.add_row(*row)
     console.print(shown)
+    for line in told_broken(place.broken()):
+        console.print(line, highlight=False, soft_wrap=True, markup=False)
     told = json.loads((place.path / "audit" / REPORT).read_text())
     events = place.read("feedback_events").height if "feedback_events" in stages else 0
     for line in _headline(told["headline"], events):
@@ -47,6 +53,12 @@ def _tell(place: Build, stages: Sequence[str], console: Console) -> None:
     console.print(f"card: {place.folder / 'README.md'}", highlight=False, soft_wrap=True)
     console.print("look at it in the Dagster UI: make ui", highlight=False)
     console.print(f"dataset: {place.folder}", highlight=False, soft_wrap=True)
+
+
+def told_broken(places: Sequence[str]) -> list[str]:
+    """The first places of records that could not be read, with what is wrong."""
+    more = [f"         … and more, in run.json ({len(places)} told)"] if len(places) > _PLACES else []
+    return [*(f"broken   {place}" for place in places[:_PLACES]), *more]
 
 
 def _judges(rows: Sequence[Mapping[str, Any]]) -> Table:

@@ -40,7 +40,7 @@ def run(name: str, console: Console) -> None:
     """Print the estimate."""
     dataset = catalog.load(name)
     engines = ready.check(dataset)
-    prompts = prompts_of(dataset, Home.find().root).table
+    prompts = prompts_of(dataset, Home.find().root)[0].table
     seen = prompts.head(SEEN)
     shown = Table("table", "engine", "calls", "stored", "with every\nre-ask", "cost of the\nrest, at most",
                   title=f"{dataset.slug}: {prompts.height:,} prompts", box=SIMPLE_HEAD)

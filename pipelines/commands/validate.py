@@ -14,6 +14,7 @@ from generators.serve import serving
 from generators.wire import Wire
 from pipelines import catalog
 from pipelines.commands import ready
+from pipelines.commands.build import told_broken
 from schemas.errors import EngineError
 
 
@@ -28,13 +29,16 @@ def run(name: str, ping: bool, console: Console) -> None:
         key_of(engine)
     if engines:
         say(f"engines  {', '.join(engines)}; budget: {ready.tell_budget(ready.budget_of(dataset))}")
-    made = prompts_of(dataset, Home.find().root)
+    made, broken = prompts_of(dataset, Home.find().root)
     licences = sorted(set(made.table["licences"].explode().to_list()))
     say(f"prompts  {made.table.height:,} in {made.table['group'].n_unique():,} groups, "
                   f"licences: {', '.join(licences)}")
     for row in made.counts:
         if row.fate in ("dropped", "failed") and row.count:
-            say(f"         {row.fate} {row.count:,}: {row.reason}")
+            what = "" if row.unit == "prompts" else f" {row.unit}"
+            say(f"         {row.fate} {row.count:,}{what}: {row.reason}")
+    for line in told_broken(broken):
+        say(line, markup=False)
     say(f"build    the next one is called {build_name(dataset)}")
     if ping:
         _ping(engines, console)
