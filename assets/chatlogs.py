@@ -11,6 +11,7 @@ from assets import chatlog_views as views
 from assets.chatlog_checks import EVENT_CHECKS, EVENT_PAIR_CHECKS, check_event_pairs, check_events
 from assets.dataset import PreferenceDataset
 from assets.home import BETWEEN, BROKEN
+from assets.log_misuse import check_day
 from assets.stage import Means, Output, Stage, Tables
 from assets.views import dropped
 from assets.views import pairs as pair_view
@@ -50,6 +51,7 @@ def messages(logs: ChatLogs) -> Stage:
     """The stage that reads the logs; no model is called, and what it writes is scrubbed."""
 
     def make(means: Means, _: Tables) -> Output:
+        check_day(means.build)
         read = logs.read(means.home, means.today, day_of(means.build))
         told = {BROKEN: BETWEEN.join(read.told[:BROKEN_TOLD])} if read.told else {}
         return Output(tables={"messages": read.messages, "signals": read.signals}, counts=read.counts, spent=told)

@@ -46,12 +46,11 @@ def check_logs(dataset: "PreferenceDataset") -> None:
         raise ConfigError(f"{dataset.name}: prompts and responses take other messages; give both logged() alike")
 
 
-def check_day(dataset: "PreferenceDataset", build: str) -> None:
+def check_day(build: str) -> None:
     """Refuse a build from logs whose name looks like a day and is none: it would hold all days."""
-    if dataset.messages is not None and _LIKE_A_DAY.fullmatch(build) and day_of(build) is None:
-        raise ConfigError(f"{dataset.slug}/{build}: {build!r} looks like a day and is none; write the day as "
-                          "2026-01-31 (year, month, day) to have what was said on it, or a name without a date to have "
-                          "everything")
+    if _LIKE_A_DAY.fullmatch(build) and day_of(build) is None:
+        raise ConfigError(f"the build's name {build!r} looks like a day and is none; write the day as 2026-01-31 "
+                          "(year, month, day) to have what was said on it, or a name without a date to have everything")
 
 
 def _check_tellers(dataset: "PreferenceDataset") -> None:

@@ -26,7 +26,8 @@ def run(name: str, build: str | None, console: Console) -> Build:
     dataset = catalog.load(name)
     ready.check(dataset)
     place = Home.find().build(dataset.slug, build or build_name(dataset))
-    check_day(dataset, place.name)
+    if dataset.messages is not None:
+        check_day(place.name)
     place.hold()
     console.print(f"building [bold]{dataset.slug}[/]/{place.name}", highlight=False)
     from pipelines.commands.execute import execute  # not at the top: Dagster takes seconds, and mistakes are told first

@@ -30,6 +30,9 @@ BUILD = "2026-01-05"
 TABLES = ("prompts", "criteria", "completions", "responses", "judge_completions", "judgments", "rankings",
           "preferences", "kept", "dropped", "unpaired", "unpaired_dropped", "lists", "lists_dropped", "audit",
           "dataset")
+LOG_TABLES = ("messages", "signals", "turn_cues", "feedback_events", "prompts", "responses", "preferences",
+              "measurements", "kept", "dropped", "unpaired", "unpaired_dropped", "audit", "dataset")
+LOG_BUILD = "everything"
 PATIENCE_MS = 90_000
 """Shared machines stall; nothing here waits longer than it must."""
 
@@ -45,10 +48,11 @@ def ours() -> str:
 
 @pytest.fixture(scope="module")
 def home(ours: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A WINNOW_HOME with one build of the demo, made by the command line."""
+    """A WINNOW_HOME with a build of the demo and one of the chat logs, made by the command line."""
     folder = tmp_path_factory.mktemp("home")
-    subprocess.run([ours, "-m", "pipelines.cli", "build", "demo", "--name", BUILD], cwd=ROOT, check=True,
-                   env={**os.environ, "WINNOW_HOME": str(folder)}, stdout=subprocess.DEVNULL)
+    for dataset, build in (("demo", BUILD), ("chatlogs", LOG_BUILD)):
+        subprocess.run([ours, "-m", "pipelines.cli", "build", dataset, "--name", build], cwd=ROOT, check=True,
+                       env={**os.environ, "WINNOW_HOME": str(folder)}, stdout=subprocess.DEVNULL)
     return folder
 
 
@@ -190,6 +194,47 @@ def test_a_daily_and_a_weekly_schedule_are_listed(page: Any) -> None:
     page.get_by_text("votes_schedule").first.wait_for()
     page.get_by_text("only on Monday").first.wait_for()
     take(page, "schedules", 310)
+
+
+def test_the_lineage_of_chat_logs_shows_every_table(page: Any) -> None:
+    page.set_viewport_size({"width": 1400, "height": 860})
+    page.goto("/locations/data/asset-groups/chatlogs/lineage")
+    for table in LOG_TABLES:
+        page.get_by_text(table, exact=True).first.wait_for()
+    take(page, "chatlogs_lineage", 860)
+
+
+def test_events_stand_by_act_and_model_with_the_words_they_stand_on(page: Any, ours: str, home: Path) -> None:
+    first = "import polars, sys; print(polars.read_parquet(sys.argv[1])['quote'].drop_nulls()[0])"
+    table = home / "builds" / "chatlogs" / LOG_BUILD / "feedback_events" / "feedback_events.parquet"
+    quote = subprocess.run([ours, "-c", first, str(table)], check=True, capture_output=True, text=True).stdout.strip()
+    page.goto(f"/assets/chatlogs/feedback_events?partition={LOG_BUILD}&view=partitions")
+    page.get_by_text("sample evidence").wait_for()
+    shown = page.inner_text("body")
+    assert quote in shown
+    assert [words for words in ("events by act", "events by model", "mill-7b", "found by", "correction", "funnel")
+            if words not in shown] == []
+    take(page, "chatlogs_events", 1000)
+    assert plots_of(page) == 1
+
+
+def test_pairs_from_chat_logs_show_their_rules_and_whose_they_are(page: Any) -> None:
+    page.goto(f"/assets/chatlogs/preferences?partition={LOG_BUILD}&view=partitions")
+    page.get_by_text("share of each tenth of the users").wait_for()
+    assert "regenerate" in page.inner_text("body")
+    take(page, "chatlogs_pairs", 1000)
+    assert plots_of(page) == 1
+    take(page, "chatlogs_plot", 800)
+
+
+def plots_of(page: Any) -> int:
+    """How many pictures the text named "plots" opens, all of them drawn."""
+    page.get_by_role("row").filter(has_text="plots").get_by_text("[Show Markdown]").first.click()
+    plots = page.locator("[role=dialog] img")
+    plots.first.wait_for()
+    sizes = plots.evaluate_all("all => all.map(one => one.complete ? one.naturalWidth : 0)")
+    assert min(sizes) > 200
+    return len(sizes)
 
 
 def test_a_run_launched_from_the_ui_makes_the_same_bytes_as_the_command_line(address: str, home: Path) -> None:
