@@ -201,7 +201,6 @@ def test_the_lineage_of_chat_logs_shows_every_table(page: Any) -> None:
     page.goto("/locations/data/asset-groups/chatlogs/lineage")
     for table in LOG_TABLES:
         page.get_by_text(table, exact=True).first.wait_for()
-    take(page, "chatlogs_lineage", 860)
 
 
 def test_events_stand_by_act_and_model_with_the_words_they_stand_on(page: Any, ours: str, home: Path) -> None:
@@ -222,9 +221,7 @@ def test_pairs_from_chat_logs_show_their_rules_and_whose_they_are(page: Any) -> 
     page.goto(f"/assets/chatlogs/preferences?partition={LOG_BUILD}&view=partitions")
     page.get_by_text("share of each tenth of the users").wait_for()
     assert "regenerate" in page.inner_text("body")
-    take(page, "chatlogs_pairs", 1000)
     assert plots_of(page) == 1
-    take(page, "chatlogs_plot", 800)
 
 
 def plots_of(page: Any) -> int:
