@@ -1,6 +1,8 @@
 """What every test may ask for: the real data sets, where this machine has them."""
 
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,3 +25,15 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder}; set WINNOW_SHARED_DATA to the folder that holds it")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def apart_from_other_instances() -> Iterator[None]:
+    """Dagster keeps an instance at hand in each process, at times one that an earlier test closed: begin with none."""
+    if "dagster" not in sys.modules:
+        yield
+        return
+    from dagster._core.storage.defs_state.base import set_defs_state_storage
+
+    with set_defs_state_storage(None):
+        yield
