@@ -214,6 +214,19 @@ def test_a_fork_server_that_is_killed_costs_no_result() -> None:
     assert sorted(map(str, outputs), key=int) == [str(n) for n in range(30)]
 
 
+def test_what_a_dead_fork_server_was_not_sent_never_reaches_the_next_one_by_its_pipe() -> None:
+    with Sandbox(workers=1) as sandbox:
+        outputs = []
+        for at, (_, found) in enumerate(sandbox.run(call(f"def f(x): return {n}", [0]) for n in range(30))):
+            if at in (3, 11, 19):
+                server = sandbox._pool[0].process
+                time.sleep(0.2)                                              # what it had is answered, unread
+                server.kill()
+                wait_for(lambda server=server: server.poll() is not None)    # what is sent to it now stays unsent
+            outputs.append(found[0].output)
+    assert sorted(map(str, outputs), key=int) == [str(n) for n in range(30)]
+
+
 def test_a_fork_server_that_dies_at_a_job_twice_makes_it_a_sandbox_error_and_spares_the_rest() -> None:
     with Sandbox(workers=1, limits=Limits(wall_s=600)) as sandbox:
         def kill_twice() -> None:

@@ -170,6 +170,8 @@ class _Run:
             self.watch(worker)
         for key, mask in self.selector.select():
             worker = key.data
+            if worker not in self.sandbox._pool:      # buried just now; its pipes' numbers may be another's already
+                continue
             if mask & selectors.EVENT_WRITE:
                 worker.flush()
             if mask & selectors.EVENT_READ:
