@@ -39,7 +39,6 @@ class _Open:
     rans: list[Ran | None]
     out: list[int]
     tries: int = 1
-    worker_deaths: int = 0
 
 
 @dataclass(slots=True)
