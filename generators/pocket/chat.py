@@ -22,7 +22,7 @@ _NEUTRAL: Mapping[str, tuple[Any, ...]] = {
 _UNSEEN = ("user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key")
 """Fields that change no reply."""
 _KNOWN = ("model", "messages", "max_tokens", "max_completion_tokens", "temperature", "top_p", "n", "seed", "stop",
-          "logprobs", "top_logprobs", "response_format")
+          "logprobs", "top_logprobs", "response_format", "continue_final_message", "add_generation_prompt")
 _ROLES = ("system", "developer", "user", "assistant")
 
 
@@ -46,6 +46,8 @@ class Asked:
 
     model: str
     turns: list[dict[str, Any]]
+    continued: bool
+    """Whether the last turn is an unfinished one of the assistant, which the reply carries on."""
     most: int | None
     temperature: float
     top_p: float
@@ -80,8 +82,9 @@ def read(body: object) -> Asked:
     if not isinstance(given.get("model"), str):
         raise Refused("model must be a text", "model")
     bound = "max_completion_tokens" if "max_completion_tokens" in given else "max_tokens"
+    turns = _turns(given.get("messages"))
     return Asked(
-        model=given["model"], turns=_turns(given.get("messages")), most=_whole(given, bound, None, 1),
+        model=given["model"], turns=turns, continued=_continued(given, turns), most=_whole(given, bound, None, 1),
         temperature=_number(given, "temperature", 1.0, 0.0, 2.0), top_p=_number(given, "top_p", 1.0, 0.0, 1.0),
         n=_whole(given, "n", 1, 1, MOST_CHOICES) or 1, seed=_seed(given), stop=_stop(given.get("stop", [])),
         tops=_tops(given), schema=_schema(given.get("response_format", {"type": "text"})),
@@ -131,6 +134,18 @@ def _content(content: object) -> str:
     if len(texts) < len(parts) or not all(isinstance(text, str) for text in texts):
         raise Refused("a message's content must be text", "messages")
     return "".join(map(str, texts))
+
+
+def _continued(given: Mapping[str, Any], turns: Sequence[Mapping[str, Any]]) -> bool:
+    """As vLLM has it: an unfinished turn is carried on where no other turn is begun after it."""
+    carry, begin = given.get("continue_final_message", False), given.get("add_generation_prompt", True)
+    if not isinstance(carry, bool) or not isinstance(begin, bool) or carry is begin:
+        raise Refused("the reply either begins a turn or carries on the last one: send continue_final_message = true "
+                      "with add_generation_prompt = false, or neither", "continue_final_message")
+    if carry and not (turns[-1]["role"] == "assistant" and turns[-1]["content"]):
+        raise Refused("continue_final_message carries on what the assistant has begun: the last message must be its, "
+                      "and not be empty", "messages")
+    return carry
 
 
 def _number(given: Mapping[str, Any], name: str, default: float, low: float, high: float) -> float:

@@ -111,7 +111,7 @@ def _body(raw: bytes) -> Any:
 
 def _tokens(model: Known, asked: chat.Asked) -> list[int]:
     try:
-        return model.vocabulary.encode(asked.turns)
+        return model.vocabulary.encode(asked.turns, asked.continued)
     except ValueError as error:
         raise chat.Refused(str(error), "messages") from None
 

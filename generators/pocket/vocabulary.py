@@ -24,13 +24,22 @@ class Vocabulary:
         except Exception as error:  # the tokenizers library raises bare Exception
             raise ConfigError(f"{folder}: the tokenizer cannot be read: {error}") from None
 
-    def encode(self, turns: Sequence[Mapping[str, Any]]) -> list[int]:
-        """The tokens of a conversation, up to where the reply begins; ValueError where the template refuses it."""
+    def encode(self, turns: Sequence[Mapping[str, Any]], continued: bool = False) -> list[int]:
+        """The tokens of a conversation, up to where the reply begins: after its last turn's words where `continued`.
+
+        ValueError where the template refuses the turns, or does not show the words of the last one as they are.
+        """
         named = {name: _text(value) for name, value in self._about.items() if name.endswith("_token")}
         try:
-            text = self._template.render(messages=turns, add_generation_prompt=True, **named)
+            text = self._template.render(messages=turns, add_generation_prompt=not continued, **named)
         except TemplateError as error:
             raise ValueError(f"the chat template refuses the messages: {error}") from None
+        if continued:
+            before, found, _ = text.rpartition(turns[-1]["content"])
+            if not found:
+                raise ValueError("the chat template changes the words of the last message, so that no reply can carry "
+                                 "them on")
+            text = before + found
         tokens: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
         return tokens
 

@@ -25,6 +25,7 @@ from tests.pocket.folders import write_folder
 
 ROOT = Path(__file__).parents[2]
 TURNS = [{"role": "user", "content": "Ada has 34 apples and gets 27 more."}]
+CARRY_ON = {"continue_final_message": True, "add_generation_prompt": False}
 
 
 def schema(body: Any, kind: str = "json_schema") -> dict[str, Any]:
@@ -154,6 +155,23 @@ def test_a_verdict_is_one_under_its_schema_and_its_probability_can_be_read(ask: 
         assert p_first(json.dumps(choice["logprobs"])) is not None
 
 
+def test_an_unfinished_turn_is_carried_on_as_if_the_server_had_written_its_beginning(
+        ask: Callable[..., Any], models: Path) -> None:
+    vocabulary = Vocabulary(models / "one")
+    _, whole = ask(temperature=0, max_tokens=20, logprobs=True)
+    written = [bytes(token["bytes"]) for token in whole["choices"][0]["logprobs"]["content"]]
+    tried = 0
+    for cut in range(1, len(written)):
+        turns = [*TURNS, {"role": "assistant", "content": b"".join(written[:cut]).decode(errors="ignore")}]
+        begun = vocabulary.encode(turns, continued=True)
+        if [vocabulary.pieces[token] for token in begun[len(vocabulary.encode(TURNS)):]] == written[:cut]:
+            _, rest = ask(temperature=0, max_tokens=20 - cut, messages=turns, **CARRY_ON)
+            assert texts(rest) == [b"".join(written[cut:]).decode(errors="replace")]
+            assert rest["usage"]["prompt_tokens"] == len(begun)
+            tried += 1
+    assert tried
+
+
 @pytest.mark.parametrize(("wrong", "status", "code", "says"), [
     ({"model": "three"}, 404, "model_not_found", "does not exist; there are one"),
     ({"model": "one@sha256-0000000000000000"}, 404, "model_not_found", "does not exist"),
@@ -175,6 +193,11 @@ def test_a_verdict_is_one_under_its_schema_and_its_probability_can_be_read(ask: 
     ({"seed": "x"}, 400, "invalid_value", "seed"),
     ({"stop": ""}, 400, "invalid_value", "stop"),
     ({"top_logprobs": 3}, 400, "invalid_value", "logprobs"),
+    ({"continue_final_message": True}, 400, "invalid_value", "either begins a turn or carries on the last one"),
+    ({"add_generation_prompt": False}, 400, "invalid_value", "either begins a turn or carries on the last one"),
+    ({**CARRY_ON, "continue_final_message": "yes"}, 400, "invalid_value", "continue_final_message = true"),
+    (CARRY_ON, 400, "invalid_value", "what the assistant has begun"),
+    ({**CARRY_ON, "messages": [*TURNS, {"role": "assistant", "content": ""}]}, 400, "invalid_value", "not be empty"),
 ])
 def test_what_cannot_be_had_is_refused_in_openais_form(
     wrong: dict[str, Any], status: int, code: str, says: str, ask: Callable[..., Any]
@@ -254,3 +277,18 @@ def test_a_prompt_is_the_templates_text_and_tokens_are_their_bytes(models: Path)
     assert tokens[-1] == 4
     assert tokens.count(1) == 2
     assert b"".join(vocabulary.pieces[token] for token in tokens) == "é34 \n".encode()
+
+
+def test_a_conversation_that_is_carried_on_ends_in_its_last_words_where_others_end_in_a_new_turn(models: Path) -> None:
+    vocabulary = Vocabulary(models / "one")
+    turns = [{"role": "user", "content": "34"}, {"role": "assistant", "content": "4 34"}]
+    assert vocabulary.encode(turns, continued=True) == [*vocabulary.encode(turns[:1]),
+                                                        *vocabulary.encode(turns)[-6:-2]]
+    assert vocabulary.encode(turns)[-2:] == [1, 4]
+
+
+def test_a_template_that_changes_words_lets_no_reply_carry_them_on(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "loud", hidden=32, heads=1, gated=64, layers=1)
+    (folder / "chat_template.jinja").write_text("{{ messages[0]['content'] | upper }}")
+    with pytest.raises(ValueError, match="changes the words"):
+        Vocabulary(folder).encode([{"role": "assistant", "content": "a"}], continued=True)
