@@ -10,6 +10,9 @@ _RIGHT = re.compile(r"(?:[\w-]{1,63}\.){1,8}(?:[^\W\d_]{2,24}|xn--[a-z0-9-]{2,59
 _LOCAL = 64
 _SUFFIXES = frozenset(("py", "js", "ts", "java", "cpp", "html", "css", "json", "txt", "png", "jpg", "svg", "sh"))
 """Of files, and no top-level domains: icon@2x.png."""
+_TOP = frozenset(("com", "net", "org", "edu", "gov", "info", "io", "co", "ai", "dev", "eu", "de", "fr", "uk", "it",
+                  "es", "nl", "ch", "at", "se", "no", "pl", "ru", "cn", "jp", "in", "br", "au", "ca"))
+"""Top-level domains that make an address of what stands before the suffix of a file: maria@example.com.json."""
 _PROGRAMS = frozenset(("git", "hg", "svn"))
 """Who logs in to fetch a repository: git@host:owner/name is nobody's address."""
 
@@ -26,4 +29,7 @@ def emails(text: str) -> Iterator[Finding]:
 
 
 def _nobody(local: str, host: str, after: str) -> bool:
-    return (local in _PROGRAMS and after in (":", "/")) or host.rpartition(".")[2].lower() in _SUFFIXES
+    if local in _PROGRAMS and after in (":", "/"):
+        return True
+    before, _, last = host.lower().rpartition(".")
+    return last in _SUFFIXES and before.rpartition(".")[2] not in _TOP

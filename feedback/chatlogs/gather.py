@@ -12,13 +12,14 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
+from feedback.chatlogs.files import log_files
 from feedback.chatlogs.parts import Conversation, Format
 from feedback.chatlogs.rows import Made, Origin, Rows
 from feedback.chatlogs.settle import settle
 from feedback.chatlogs.siblings import siblings
 from feedback.chatlogs.sniff import FORMATS, UNKNOWN, recognised
 from feedback.chatlogs.tally import Tally
-from generators.records import Broken, File, Record, each_file
+from generators.records import Broken, File, Record
 from privacy.names import Names
 from privacy.people import Salt
 from privacy.scrub import Scrub
@@ -31,7 +32,6 @@ from schemas.table import Table
 Undated = date | Mapping[str, date] | None
 """The day of what a log does not date, for all files or by the path of each."""
 _ROWS, _CHARACTERS = 8192, 8 << 20  # a batch is full at whichever comes first
-_MISREAD = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ def stream(paths: Sequence[str], salt: Salt, tally: Tally, *, forgotten: frozens
     rows = Rows(salt, forgotten, scrubbed, finder)
     batch = _Filling()
     for path in paths:
-        for file in each_file(path):
+        for file in log_files(path):
             day = undated.get(file.name) if isinstance(undated, Mapping) else undated
             for made in _rows_of(file, rows, day, tally, reader):
                 batch.take(made)
@@ -187,7 +187,7 @@ def _rows_of(file: File, rows: Rows, undated: date | None, tally: Tally, reader:
             made = rows.of(found, Origin(known, Scrub().text(item.source)[0], place, undated))
         except Broken as broken:
             tally.broken(known, broken.reason, f"{place}: {broken.told}")
-        except _MISREAD as error:  # a value of a type that the format never holds; its text may hold what the log says
+        except Exception as error:  # whatever a reader raises over a record; its text may hold what the log says
             tally.broken(known, f"not as {known} is", f"{place}: is not as {known} is ({type(error).__name__}); "
                          "look at the types of its values")
         else:

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 
-from generators.records import each_file, files_of
+from feedback.chatlogs.files import log_files
+from generators.records import files_of
 
 LEDGER = "imported.json"
 """In WINNOW_HOME: the SHA-256 of a file, and the day on which it was first imported."""
@@ -21,7 +22,7 @@ def first_days(paths: Iterable[str], home: Path, day: date) -> dict[str, date]:
     """
     names = {str(local): _digest(local) for path in paths for local in files_of(path)}
     known = _noted(home, set(names.values()), day)
-    return {file.name: known[digest] for name, digest in sorted(names.items()) for file in each_file(name)}
+    return {file.name: known[digest] for name, digest in sorted(names.items()) for file in log_files(name)}
 
 
 def day_of(build: str) -> date | None:

@@ -170,8 +170,8 @@ class _One:
             msg_id, self.conv_id, None if turn.parent is None else self.message(turn.parent), depth, branch,
             turn.on_main_path, turn.role, text, self.json(turn.parts), self.word(turn.model), self.user,
             turn.created_at, self.word(turn.language), self.word(turn.finish_reason), turn.synthetic,
-            self.words(turn.flags), sorted(kinds), origin.format, origin.source, origin.place, conversation.licence,
-            conversation.redistributable,
+            self.words(turn.flags), sorted(kinds), origin.format, origin.source, origin.place,
+            self.word(conversation.licence), conversation.redistributable,
         )
 
     def signal(self, signal: Signal, actor: str | None) -> tuple[Any, ...]:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import polars as pl
 
@@ -26,7 +27,7 @@ class Tally:
     def add(self, format: str, unit: str, fate: str, number: int = 1, reason: str = "") -> None:
         """Count some units of a format that met one fate."""
         if number:
-            self.fates[format, unit, fate, reason] += number
+            self.fates[format, unit, fate, _clean(reason)] += number
 
     def dropped(self, format: str, unit: str, reasons: Counter[str]) -> None:
         """Count what was left out, by reason."""
@@ -66,6 +67,12 @@ class Tally:
         """The funnel rows of all formats together."""
         rows = [Count(step, unit, fate, "", 0) for unit, step in STEPS.items() for fate in ("in", "out")]
         return _balanced(rows + [row for format in self.formats for row in self.of(format)])
+
+
+@lru_cache(4096)
+def _clean(reason: str) -> str:
+    """A reason as it is told: a reader of one's own may put words of the log into it."""
+    return Scrub().text(reason)[0]
 
 
 def _by_format(rows: pl.DataFrame) -> list[tuple[str, int]]:
