@@ -43,7 +43,7 @@ def _model(engine: Engine) -> dict[str, str | None]:
 def _method(dataset: PreferenceDataset) -> dict[str, str]:
     """Each keyword of the recipe and the operator behind it."""
     parts = {"messages": dataset.messages, "responses": dataset.responses, "rankings": dataset.rankings,
-             "preferences": dataset.preferences,
+             **dict(zip(("preferences", "preferences 2"), dataset.pairings, strict=False)),
              "programs": dataset.programs, "executions": dataset.executions, "outcomes": dataset.outcomes,
              "unpaired": dataset.unpaired, "lists": dataset.lists, "correct": dataset.correct}
     method = {name: in_words(part) for name, part in parts.items() if part is not None}
@@ -74,7 +74,7 @@ def _limits(dataset: PreferenceDataset) -> list[str]:
                     "passes for right.")
     if dataset.repairs is not None and not set(dataset.repairs.report.sources or made).isdisjoint(made):
         told.append("Repairs were shown tests that label them: a repair may have copied what is expected.")
-    if not getattr(dataset.preferences, "anchor", ()):
+    if not any(getattr(part, "anchor", ()) for part in dataset.pairings):
         told.append("No test of people or references anchors the chosen answer: in some pairs both answers are wrong.")
     return told
 

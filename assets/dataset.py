@@ -53,6 +53,7 @@ Derived = Callable[[pl.DataFrame], Made]
 """Makes a table from another: inputs from the prompts, or cases from cases, such as those that two sources agree on."""
 Teller = Cues | Detect | Validate | Callable[[pl.DataFrame, pl.DataFrame], Made]
 """Makes feedback events of what users say: cues, a model, one that checks it, or a function of messages and signals."""
+Pairing = Pair | PairByTests | PairBySteps | PairByEvents
 InputSource = Generate | Given | Derived
 CaseSource = Vote | Generate | Given | References
 
@@ -91,9 +92,9 @@ class PreferenceDataset:
     """RESPONSES made of those that fail: `repairs(repair([...]), report(...))`; pairs and labels read them too."""
     correct: KeepCorrect | None = None
     """RESPONSES that pass every test, to fine-tune on: `keep_correct(cap=10)`."""
-    preferences: Pair | PairByTests | PairBySteps | PairByEvents
+    preferences: Pairing | Sequence[PairByTests | PairBySteps]
     """PREFERENCES, the candidates: `pair(...)`, `pair_by_tests(...)` from outcomes, `pair_by_steps(...)` from steps,
-    `pair_by_events(...)` from feedback events."""
+    or these two together; `pair_by_events(...)` from feedback events."""
     kept: Sequence[Rule] = ()
     """The filters; what they remove goes to the dropped table with its reason."""
     unpaired: Unpaired | UnpairedByTests | UnpairedByEvents | None = None
@@ -123,6 +124,7 @@ class PreferenceDataset:
             raise ConfigError(f"{self.name}: schedule={self.schedule!r} is no cron expression: {wrong}; write minute, "
                               'hour, day, month and weekday, such as "0 3 * * 1" for Mondays at 03:00 UTC')
         log_misuse.check_logs(self)
+        misuse.check_pairings(self)
         misuse.check_votes(self)
         misuse.check_tests(self)
         misuse.check_splits(self)
@@ -190,6 +192,11 @@ class PreferenceDataset:
         return tuple(dict.fromkeys(part for part in parts if isinstance(part, Generate)))
 
     @property
+    def pairings(self) -> tuple[Pairing, ...]:
+        """The parts of the preferences table: whole answers, beginnings, or both."""
+        return _parts(self.preferences)
+
+    @property
     def loops(self) -> tuple[Steps | Repairs, ...]:
         """What asks models again once tests are known."""
         return tuple(part for part in (self.steps, self.repairs) if part is not None)
@@ -228,7 +235,7 @@ _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
     "engines": ((Path,), 'write Path("engines.toml")'),
 }
 """What each keyword may hold, `Made` standing for functions that make one, and what to write."""
-_SEVERAL = ("feedback_events", "judgments", "test_inputs", "test_cases")
+_SEVERAL = ("feedback_events", "judgments", "test_inputs", "test_cases", "preferences")
 
 
 def _parts(value: Any) -> tuple[Any, ...]:

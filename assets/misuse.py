@@ -12,7 +12,6 @@ from feedback.testcases.references import SOURCE as REFERENCE
 from feedback.testcases.references import References
 from feedback.testcases.vote import Vote
 from generators.sample import Sample
-from preferences.by_events import PairByEvents
 from preferences.by_steps import PairBySteps
 from preferences.by_tests import PairByTests
 from preferences.pair import Pair
@@ -29,6 +28,14 @@ _TABLES = ("programs", "test_inputs", "executions", "test_cases", "outcomes")
 _LATER = ("steps", "repairs", "correct")
 
 
+def check_pairings(dataset: "PreferenceDataset") -> None:
+    """Refuse pairs of several kinds that are not whole answers beside beginnings."""
+    kinds = [type(part) for part in dataset.pairings]
+    if len(kinds) != 1 and sorted(kinds, key=repr) != sorted((PairByTests, PairBySteps), key=repr):
+        raise ConfigError(f"{dataset.name}: preferences= holds {len(kinds)} kinds of pairs; write one, or pairs of "
+                          "whole answers and of their beginnings: (pair_by_tests(...), pair_by_steps(...))")
+
+
 def check_votes(dataset: "PreferenceDataset") -> None:
     """Refuse votes that nobody ranks, and labels that want votes where there are none."""
     ranked = dataset.rankings is not None
@@ -36,7 +43,7 @@ def check_votes(dataset: "PreferenceDataset") -> None:
         raise ConfigError(f"{dataset.name}: judgments are made but nothing ranks them; add rankings=mean()")
     if ranked and not dataset.judged:
         raise ConfigError(f"{dataset.name}: rankings need votes; add judgments=compare(...) or rate(...)")
-    voteless = not isinstance(dataset.preferences, Pair) or dataset.preferences.models is not None
+    voteless = all(not isinstance(part, Pair) or part.models is not None for part in dataset.pairings)
     if not ranked and not (voteless and dataset.lists is None and not isinstance(dataset.unpaired, Unpaired)):
         raise ConfigError(f"{dataset.name}: only pair('by-model-order'), pair_by_tests(), pair_by_steps() and "
                           "unpaired_by_tests() do without votes; add judgments= and rankings=, and leave unpaired and "
@@ -56,7 +63,7 @@ def check_votes(dataset: "PreferenceDataset") -> None:
 
 def check_splits(dataset: "PreferenceDataset") -> None:
     """Refuse parts that split train and test in different ways."""
-    splits = {(part.seed, part.test_share) for part in (dataset.preferences, dataset.unpaired, dataset.lists) if part}
+    splits = {(part.seed, part.test_share) for part in (*dataset.pairings, dataset.unpaired, dataset.lists) if part}
     if len(splits) > 1 and any(share for _, share in splits):
         raise ConfigError(f"{dataset.name}: preferences, unpaired and lists split train and test in different ways, "
                           "so that one's test would train another; give all the same seed and test_share")
@@ -64,7 +71,7 @@ def check_splits(dataset: "PreferenceDataset") -> None:
 
 def check_tests(dataset: "PreferenceDataset") -> None:
     """Refuse test cases that are made in part, read by nobody, or can give no label."""
-    parts = (dataset.preferences, dataset.unpaired)
+    parts = (*dataset.pairings, dataset.unpaired)
     labels = [part for part in parts if isinstance(part, PairByTests | PairBySteps | UnpairedByTests)]
     given = [name for name in (*_TABLES, *_LATER) if getattr(dataset, name) not in (None, ())]
     if not labels and not given:
@@ -98,12 +105,12 @@ def _check_tables(dataset: "PreferenceDataset") -> None:
 
 def _check_later(dataset: "PreferenceDataset", labels: "list[Label]") -> None:
     """Refuse beginnings and repairs that are paid for and read by nobody."""
-    by_steps = isinstance(dataset.preferences, PairBySteps)
+    by_steps = any(isinstance(part, PairBySteps) for part in dataset.pairings)
     if by_steps and dataset.steps is None:
         raise ConfigError(f"{dataset.name}: pair_by_steps() needs steps; add steps=steps(cut(), complete([...]))")
     if dataset.steps is not None and not by_steps:
         raise ConfigError(f"{dataset.name}: steps are made, but nothing pairs them; write preferences=pair_by_steps(), "
-                          "or leave steps out")
+                          "or (pair_by_tests(), pair_by_steps()), or leave steps out")
     made = {source_of(part) for part in dataset.case_sources}
     if dataset.repairs is not None and (unmade := sorted(set(dataset.repairs.report.sources or ()) - made)):
         raise ConfigError(f"{dataset.name}: report(sources=...) names {', '.join(unmade)}, and test_cases makes "
@@ -153,22 +160,23 @@ def _check_counts(dataset: "PreferenceDataset") -> None:
         if most < votes[0].min_voters:
             raise ConfigError(f"{dataset.name}: vote_outputs(min_voters={votes[0].min_voters}) needs as many answers "
                               f"to a prompt, and responses= gives {most}; raise n in sample(...), or lower min_voters")
-    if isinstance(dataset.preferences, PairByTests):
+    for pairing in dataset.pairings:
+        if not isinstance(pairing, PairByTests):
+            continue
         inputs = dataset.written_inputs
         tests = sum(part.n * len(part.names) for part in inputs if isinstance(part, Generate))
         limited = isinstance(dataset.executions, Answers) or all(isinstance(part, Generate) for part in inputs)
         tests = 1 if isinstance(dataset.executions, Answers) else tests * max(1, len(made_by(dataset)))
-        if limited and tests < dataset.preferences.margin:
-            raise ConfigError(f"{dataset.name}: pair_by_tests(margin={dataset.preferences.margin}) asks for more than "
-                              f"the {tests} test(s) of a prompt; lower margin, or make more inputs")
+        if limited and tests < pairing.margin:
+            raise ConfigError(f"{dataset.name}: pair_by_tests(margin={pairing.margin}) asks for more than the "
+                              f"{tests} test(s) of a prompt; lower margin, or make more inputs")
 
 
 def made_by(dataset: "PreferenceDataset") -> set[str]:
     """The sources whose cases count for pairs."""
     made = {source_of(part) for part in dataset.case_sources}
-    part = dataset.preferences
-    sources = None if isinstance(part, Pair | PairByEvents) else _sources(dataset, part)
-    return made if sources is None else made & set(sources)
+    read = [_sources(dataset, part) for part in dataset.pairings if isinstance(part, PairByTests | PairBySteps)]
+    return made if None in read or not read else made & {name for sources in read for name in sources or ()}
 
 
 def _sources(dataset: "PreferenceDataset", part: "Label") -> tuple[str, ...] | None:

@@ -1,6 +1,6 @@
 """Stages that label: candidate pairs, the filters' survivors, single labels and ranked lists."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import polars as pl
@@ -8,9 +8,10 @@ import polars as pl
 from assets import views
 from assets.chatlogs import preferences as preferences_by_events
 from assets.checks import KEPT_CHECKS, PAIR_CHECKS, check_kept, check_pairs
-from assets.dataset import PreferenceDataset
+from assets.dataset import Pairing, PreferenceDataset
 from assets.repaired import repaired, with_repairs
-from assets.stage import Means, Output, Stage, Tables
+from assets.stage import Check, CheckSpec, Means, Output, Stage, Tables
+from assets.testcases import needed
 from assets.tested_checks import (
     STEP_PAIR_CHECKS,
     TESTED_LABEL_CHECKS,
@@ -21,7 +22,9 @@ from assets.tested_checks import (
 )
 from filters.rule import Kept, ResponseRule, Rule, apply, apply_lists, apply_unpaired
 from preferences.by_events import PairByEvents
+from preferences.by_steps import POLICY as BY_STEPS
 from preferences.by_steps import PairBySteps, beginnings
+from preferences.by_tests import POLICY as BY_TESTS
 from preferences.by_tests import PairByTests
 from preferences.lists import Lists
 from preferences.unpaired import Unpaired
@@ -32,14 +35,21 @@ from schemas.table import Table
 
 
 def preferences(dataset: PreferenceDataset) -> Stage:
-    """The stage that pairs the responses."""
-    if isinstance(dataset.preferences, PairByTests):
-        return _preferences_by_tests(dataset, dataset.preferences)
-    if isinstance(dataset.preferences, PairBySteps):
-        return _preferences_by_steps(dataset.preferences)
-    if isinstance(dataset.preferences, PairByEvents):
-        return preferences_by_events(dataset.preferences)
-    operator = dataset.preferences
+    """The stage that pairs the responses, or their beginnings, or both."""
+    if len(dataset.pairings) == 1:
+        return _pairing(dataset, dataset.pairings[0])
+    return _together({BY_STEPS if isinstance(part, PairBySteps) else BY_TESTS: _pairing(dataset, part)
+                      for part in dataset.pairings})
+
+
+def _pairing(dataset: PreferenceDataset, operator: Pairing) -> Stage:
+    """The stage of one kind of pairs."""
+    if isinstance(operator, PairByTests):
+        return _preferences_by_tests(dataset, operator)
+    if isinstance(operator, PairBySteps):
+        return _preferences_by_steps(operator)
+    if isinstance(operator, PairByEvents):
+        return preferences_by_events(operator)
     voted = (*(("rankings",) if dataset.rankings else ()), *(("judgments",) if dataset.judged else ()))
 
     def make(_: Means, tables: Tables) -> Output:
@@ -47,9 +57,7 @@ def preferences(dataset: PreferenceDataset) -> Stage:
         return Output.of("preferences",
                          operator(tables["prompts"], tables["responses"], rankings, judgments))
 
-    return Stage(name="preferences", meaning="candidate pairs, before the filters", writes={"preferences": PREFERENCES},
-                 needs=("prompts", "responses", *voted), make=make,
-                 show={"preferences": views.pairs("preferences")}, checks=PAIR_CHECKS, check=check_pairs)
+    return _paired(("prompts", "responses", *voted), make, PAIR_CHECKS, check_pairs)
 
 
 def _preferences_by_tests(dataset: PreferenceDataset, operator: PairByTests) -> Stage:
@@ -59,10 +67,8 @@ def _preferences_by_tests(dataset: PreferenceDataset, operator: PairByTests) -> 
         return Output.of("preferences", operator(tables["prompts"], with_repairs(tables, "responses"),
                                                  with_repairs(tables, "outcomes")))
 
-    return Stage(name="preferences", meaning="candidate pairs, before the filters", writes={"preferences": PREFERENCES},
-                 needs=("prompts", "responses", "outcomes", *repaired(dataset, "responses", "outcomes")), make=make,
-                 show={"preferences": views.pairs("preferences")}, checks=TESTED_PAIR_CHECKS,
-                 check=pair_checker(operator))
+    return _paired(("prompts", "responses", "outcomes", *repaired(dataset, "responses", "outcomes")), make,
+                   TESTED_PAIR_CHECKS, pair_checker(operator))
 
 
 def _preferences_by_steps(operator: PairBySteps) -> Stage:
@@ -71,9 +77,31 @@ def _preferences_by_steps(operator: PairBySteps) -> Stage:
     def make(_: Means, tables: Tables) -> Output:
         return Output.of("preferences", operator(tables["prompts"], tables["responses"], tables["steps"]))
 
+    return _paired(("prompts", "responses", "steps"), make, STEP_PAIR_CHECKS, check_step_pairs)
+
+
+def _paired(needs: tuple[str, ...], make: Callable[[Means, Tables], Output], checks: tuple[CheckSpec, ...],
+            check: Callable[[Tables], Sequence[Check]]) -> Stage:
     return Stage(name="preferences", meaning="candidate pairs, before the filters", writes={"preferences": PREFERENCES},
-                 needs=("prompts", "responses", "steps"), make=make,
-                 show={"preferences": views.pairs("preferences")}, checks=STEP_PAIR_CHECKS, check=check_step_pairs)
+                 needs=needs, make=make, show={"preferences": views.pairs("preferences")}, checks=checks, check=check)
+
+
+def _together(stages: Mapping[str, Stage]) -> Stage:
+    """The stage that makes pairs by several policies, each of which checks its own."""
+
+    def make(means: Means, tables: Tables) -> Output:
+        made = {policy: needed(stage.make)(means, tables) for policy, stage in stages.items()}
+        rows = pl.concat([one.tables["preferences"] for one in made.values()]).sort("pair_id")
+        counts = [row for policy, one in made.items() for row in told_as(f"preferences, {policy}", one.counts)]
+        return Output(tables={"preferences": rows}, counts=counts)
+
+    def check(tables: Tables) -> list[Check]:
+        pairs = tables["preferences"]
+        return [one for policy, stage in stages.items() for one in needed(stage.check)(
+            {**tables, "preferences": pairs.filter(pl.col("policy") == policy)})]
+
+    return _paired(tuple(dict.fromkeys(name for stage in stages.values() for name in stage.needs)), make,
+                   tuple(spec for stage in stages.values() for spec in stage.checks), check)
 
 
 def kept(dataset: PreferenceDataset) -> Stage:
@@ -83,7 +111,7 @@ def kept(dataset: PreferenceDataset) -> Stage:
         result = apply(dataset.kept, tables["preferences"], _sides(dataset, tables))
         return Output(tables={"kept": result.kept, "dropped": result.dropped}, counts=result.counts)
 
-    tested = isinstance(dataset.preferences, PairByTests)
+    tested = any(isinstance(part, PairByTests) for part in dataset.pairings)
     votes = (*(("judgments",) if dataset.judged else ()), *(("outcomes",) if tested else ()),
              *(("steps",) if dataset.steps else ()), *repaired(dataset, "responses"))
     return Stage(name="kept", meaning="the pairs that pass every filter",
@@ -128,9 +156,8 @@ def _filtered(dataset: PreferenceDataset, operator: Unpaired | UnpairedByTests |
 
 def _sides(dataset: PreferenceDataset, tables: Tables) -> pl.DataFrame:
     """What the sides of pairs are: responses, or beginnings of them."""
-    if isinstance(dataset.preferences, PairBySteps):
-        return beginnings(tables["responses"], tables["steps"])
-    return with_repairs(tables, "responses")
+    whole, begun = with_repairs(tables, "responses"), any(isinstance(part, PairBySteps) for part in dataset.pairings)
+    return pl.concat([whole, beginnings(tables["responses"], tables["steps"])]) if begun else whole
 
 
 def _of_one_answer(rules: Sequence[Rule]) -> list[ResponseRule]:

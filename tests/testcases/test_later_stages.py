@@ -201,6 +201,38 @@ def test_a_pair_of_beginnings_is_walked_back_to_its_completions_and_answers(begu
     assert "expected by vote" in begun.why("rollouts")
 
 
+def test_whole_answers_and_beginnings_are_paired_in_one_dataset_each_by_its_own_rule(
+        begun: Walked, server: Loopback, tmp_path: Path) -> None:
+    both = (pair_by_tests(floor=1.0, margin=1), pair_by_steps(floor=2 / 3, margin=None))
+    made = Walked(stepped(begun.store.parent, preferences=both), tmp_path, server.url, begun.store)
+    assert made.failed == []
+    assert dict(made.tables["kept"].group_by("policy").len().iter_rows()) == {"tests": 4 * 2, "steps": 8 * 4}
+    assert made.tables["kept"].filter(pl.col("policy") == "steps").equals(begun.tables["kept"])
+    assert fates(made.counts["preferences"], "preferences, tests", "pairs")["out"] == 8
+    assert fates(made.counts["preferences"], "preferences, steps", "pairs")["out"] == 32
+    assert {row["pairs"] for row in made.facts()["standings"] if row["standing"] == "right"} == {8}
+    [told] = [row for row in made.facts()["label_accuracy"] if row["table"] == "kept"]
+    assert (told["right"], told["wrong"], told["unknown"]) == (40, 0, 0)
+    whole = made.tables["preferences"]["policy"].to_list().index("tests")
+    assert "passes 1 of 1 test(s)" in made.why("preferences", whole)
+    assert "worth 3 of 3" in made.why("preferences", made.tables["preferences"]["policy"].to_list().index("steps"))
+
+
+def test_a_wrong_pair_stops_a_build_of_both_kinds(begun: Walked) -> None:
+    both = (pair_by_tests(floor=1.0, margin=1), pair_by_steps(floor=2 / 3, margin=None))
+    [stage] = [one for one in build_stages(stepped(begun.store.parent, preferences=both)) if one.name == "preferences"]
+    [pair] = begun.tables["preferences"].head(1).to_dicts()
+    told = begun.tables["outcomes"].filter(pl.col("prompt_id") == pair["prompt_id"]).sort("outcome")["response_id"]
+    texts = dict(begun.tables["responses"].select("response_id", "text").iter_rows())
+    wrong = {**pair, "pair_id": "x", "policy": "tests"}
+    for side, response in (("chosen", told[0]), ("rejected", told[-1])):
+        wrong |= {f"{side}_id": response, side: [{"role": "assistant", "content": texts[response]}]}
+    spoiled = pl.concat([begun.tables["preferences"], pl.DataFrame([wrong], begun.tables["preferences"].schema)])
+    assert stage.check is not None
+    assert [one.name for one in stage.check({**begun.tables, "preferences": spoiled}) if not one.passed] == [
+        "chosen_passes_more"]
+
+
 @pytest.mark.parametrize(("table", "spoil", "check_name"), [
     ("preferences", lambda rows: rows.rename({"chosen_id": "rejected_id", "rejected_id": "chosen_id"}).select(
         rows.columns), "chosen_is_worth_more"),
@@ -303,6 +335,10 @@ def test_the_policy_of_a_round_completes_and_repairs_its_own_answers(tmp_path: P
     ({"steps": STEPS}, "nothing pairs them; write preferences=pair_by_steps"),
     ({"preferences": pair_by_steps()}, "pair_by_steps.. needs steps"),
     ({"steps": STEPS, "preferences": pair_by_steps(), "repairs": REPAIRS}, "beginnings of answers alone"),
+    ({"steps": STEPS, "preferences": (pair_by_tests(), pair_by_tests(margin=1))}, "holds 2 kinds of pairs"),
+    ({"preferences": ()}, "holds 0 kinds of pairs"),
+    ({"preferences": (pair_by_tests(margin=1), pair_by_steps())}, "pair_by_steps.. needs steps"),
+    ({"steps": STEPS, "preferences": (pair_by_tests(margin=2), pair_by_steps())}, "more than the 1 test"),
     ({"steps": cut()}, "write steps"),
     ({"repairs": repair(["policy"])}, "write repairs"),
     ({"repairs": repairs(repair(["policy"]), report(sources=("model",)))}, "names model, and test_cases makes vote"),
