@@ -13,6 +13,7 @@ from feedback.chatlogs.logs import chat_logs
 from filters.pairs import exact_duplicate, identical
 from filters.sides import empty, truncated
 from preferences.by_events import pair_by_events
+from preferences.event_changes import rephrases
 from preferences.unpaired_by_events import unpaired_by_events
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -23,7 +24,8 @@ dataset = PreferenceDataset(
     feedback_events=cues(),
     prompts=logged(),
     responses=logged(),
-    preferences=pair_by_events("vote", "rank", "thumb", "edit", "regenerate", "repair", "rephrase", test_share=0.1),
+    preferences=pair_by_events("vote", "rank", "thumb", "edit", "regenerate", "repair", rephrases(support=1),
+                               test_share=0.1),
     kept=[empty, truncated, identical, exact_duplicate],
     unpaired=unpaired_by_events("thumb", "vote", "follow_up", test_share=0.1),
 )

@@ -1,13 +1,16 @@
-"""What events say of an answer and what came of it: an edit of it, or a later answer that met a complaint."""
+"""What events say of an answer and what came of it: an edit of it, or a later answer that satisfied."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import polars as pl
 
 from feedback.chatlogs.answers import EDITED, Answer, edited_id
+from feedback.chatlogs.chains import GAP_S, SUCCESS, SUPPORT, Absorption, absorption, better_wording
 from feedback.chatlogs.edits import edit_ratio
 from feedback.chatlogs.repairs import Repairs
+from feedback.chatlogs.rewordings import KINDS, Rewording, asked_again, rewordings
 from preferences.event_scene import Claim, Scene
 from schemas.errors import ConfigError
 
@@ -45,26 +48,41 @@ class Repaired:
     """E8: after a complaint, the answer that satisfied beats the one complained of, both put to the first question."""
 
     name: str = "repair"
-    kinds: tuple[str, ...] = ("follow_up", "thumb", "comment")
-    rephrased: bool = False
+    kinds: tuple[str, ...] = KINDS
 
     def __call__(self, scene: Scene) -> Iterator[Claim]:
         """One claim for each repair."""
         told = scene.events.filter(pl.col("kind").is_in(self.kinds))
         for repair in Repairs(scene.rows, told).all():
-            if repair.rephrased == self.rephrased:
-                yield scene.anchored(self.name, repair.better, repair.worse, repair.events, repair.evidence)
+            yield scene.anchored(self.name, repair.better, repair.worse, repair.events, repair.evidence)
 
 
-@dataclass(frozen=True, slots=True)
-class Rephrased(Repaired):
-    """E12: after the user asked the same in other words, the answer that satisfied beats the earlier ones.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rephrased:
+    """E12: where a question was asked again, the answer that satisfied beats the earlier ones; see `rephrases`."""
 
-    All are put to the last wording, which is what the user meant.
-    """
-
+    support: int
+    max_gap_s: float
     name: str = "rephrase"
-    rephrased: bool = True
+    kinds: tuple[str, ...] = KINDS
+
+    def __call__(self, scene: Scene) -> Iterator[Claim]:
+        """One claim for each answer to an earlier wording; its scores are the two wordings' chances of success."""
+        known = absorption(asked_again(scene.messages, scene.events, self.max_gap_s), self.support)
+        for one in rewordings(scene.messages, scene.events):
+            first, last = (known.success.get(one.chain.states[place]) for place in (one.place, -1))
+            scores = None if first is None or last is None else (last, first)
+            yield scene.anchored(self.name, one.better, one.worse, one.events, one.evidence,
+                                 self._fate(one, known, scene), scores)
+
+    def _fate(self, one: Rewording, known: Absorption, scene: Scene) -> str:
+        wordings, states = one.chain.questions[one.place:], one.chain.states[one.place:]
+        times = [scene.time(wording) for wording in wordings]
+        if any(then - at > self.max_gap_s for at, then in pairwise(times) if at is not None and then is not None):
+            return "too long between wordings"
+        if not known.support.keys() >= set(pairwise((*states, SUCCESS))):
+            return "wordings seen too rarely"
+        return "" if better_wording(one.chain, known) == wordings[-1] else "another wording does better"
 
 
 def edits(smallest: float = 0.05, largest: float = 0.8) -> Edits:
@@ -76,3 +94,18 @@ def edits(smallest: float = 0.05, largest: float = 0.8) -> Edits:
     if not 0.0 <= smallest < largest <= 1.0:
         raise ConfigError(f"edits: smallest is {smallest} and largest is {largest}; give 0 <= smallest < largest <= 1")
     return Edits(smallest=smallest, largest=largest)
+
+
+def rephrases(support: int = SUPPORT, max_gap_s: float = GAP_S) -> Rephrased:
+    """E12: the answer that satisfied over those to earlier wordings, put to the last wording, which the user meant.
+
+    Wordings are states of an absorbing Markov chain over all the logs (feedback-based self-learning, as voice
+    assistants do it). The claim stands where every step from the earlier wording to success was seen `support` times,
+    with at most `max_gap_s` seconds between two wordings, and no other wording of the chain has a higher chance to end
+    in success. Two wordings are one state where they have the same words in the same order. In logs of open talk
+    hardly any wording comes twice: `support=1` takes each chain at its word, a weak sign. Both numbers are ours.
+    Raises ConfigError for numbers that cannot be.
+    """
+    if support < 1 or not max_gap_s >= 0:
+        raise ConfigError(f"rephrases: support is {support} and max_gap_s is {max_gap_s}; give at least 1, and 0")
+    return Rephrased(support=support, max_gap_s=max_gap_s)

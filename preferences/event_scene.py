@@ -49,6 +49,7 @@ class Scene:
     def __init__(self, messages: pl.DataFrame, events: pl.DataFrame, known: set[str]) -> None:
         self.answers: Answers = logged(licensed_only=False).answers(messages, events)
         self.rows: Mapping[str, Row] = self.answers.tree.rows
+        self.messages = messages
         self.events = events
         self._known = known
         """The responses that the recipe has made."""
@@ -89,12 +90,13 @@ class Scene:
         return self._claim(rule, (better, worse), sides, [event["event_id"] for event in events], fate, scores=scores,
                            z=z)
 
-    def anchored(self, rule: str, better: Anchor, worse: Anchor, events: Sequence[str],
-                 evidence: Sequence[str]) -> Claim:
+    def anchored(self, rule: str, better: Anchor, worse: Anchor, events: Sequence[str], evidence: Sequence[str],
+                 fate: str = "", scores: tuple[float, float] | None = None) -> Claim:
         """The claim about two answers that are put to one question."""
         sides = (self._at(better), self._at(worse))
         said = tuple(self.rows[one]["text"] for one in evidence if one in self.rows)
-        return self._claim(rule, (better.answer, worse.answer), sides, events, evidence=evidence, feedback=said)
+        return self._claim(rule, (better.answer, worse.answer), sides, events, fate, evidence, feedback=said,
+                           scores=scores)
 
     def _claim(self, rule: str, names: tuple[str, str], sides: tuple[Answer | str, Answer | str], events: Sequence[str],
                fate: str = "", evidence: Sequence[str] = (), **more: Any) -> Claim:

@@ -8,7 +8,8 @@ from typing import Any
 import polars as pl
 
 from feedback.chatlogs.groups import groups
-from feedback.chatlogs.repairs import Anchor, anchors
+from feedback.chatlogs.repairs import Anchor, Repairs, elsewhere
+from feedback.chatlogs.rewordings import rewordings
 from generators.made import Made
 from schemas import PROMPTS, RESPONSES
 from schemas.errors import ConfigError
@@ -125,8 +126,10 @@ class Logged:
         tree = Tree(messages, spoken)
         wanted = sorted({*spoken, *tree.siblings(spoken)})
         own = {msg_id: tree.answer(tree.own(msg_id), self.licensed_only) for msg_id in wanted}
-        elsewhere = {anchor: tree.answer(anchor, self.licensed_only) for anchor in anchors(tree.rows, events)}
-        return Answers(tree, own, elsewhere)
+        repaired = [anchor for one in Repairs(tree.rows, events).all() for anchor in (one.better, one.worse)]
+        reworded = [anchor for one in rewordings(messages, events) for anchor in (one.better, one.worse)]
+        placed = elsewhere(tree.rows, [*repaired, *reworded])
+        return Answers(tree, own, {anchor: tree.answer(anchor, self.licensed_only) for anchor in placed})
 
     def prompts(self, messages: pl.DataFrame, events: pl.DataFrame) -> Made:
         """PROMPTS: what was said before each answer; the group is that of all users and conversations that share it."""

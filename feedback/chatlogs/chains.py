@@ -10,14 +10,12 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from feedback.chatlogs.hindsight import GOOD, NEUTRAL, ordinal_of
-from feedback.chatlogs.turns import texts
+from feedback.chatlogs.hindsight import GOOD, NEUTRAL
 from schemas.ids import text_digest
 
 SUCCESS, FAILURE = "success", "failure"
@@ -25,6 +23,10 @@ GAP_S = 600.0
 """Seconds between two wordings of one question, at most: minutes in a chat, where voice would take one."""
 SUPPORT = 2
 """Times that a transition must have been seen to count."""
+DECIMALS = 9
+"""Chances are rounded, so that a solver's last digits decide nothing."""
+_WORTH = {"positive": 5, "neutral": NEUTRAL, "negative": 1}
+"""What an event says that has no ordinal, by its polarity."""
 _WORD = re.compile(r"\w+")
 
 
@@ -35,7 +37,7 @@ class Chain:
     questions: tuple[str, ...]
     """msg_id of the user's turns."""
     answers: tuple[str, ...]
-    """msg_id of the answer to each; the last is missing where nobody replied to it."""
+    """msg_id of the answer to each: of the last, the one that satisfied; missing where nobody said a thing of it."""
     states: tuple[str, ...]
     """What each says, as a state of the chain: see `state`."""
     end: str
@@ -58,13 +60,15 @@ def chains(messages: pl.DataFrame, turn_cues: pl.DataFrame, events: pl.DataFrame
 
     A turn goes on with a chain where an event calls it repeat_rephrase, or its similarity with the question before is
     `repeat` or more, and it comes within `gap_s` of that (times that the log does not tell are no hindrance). The chain
-    ends in success where the next turn says so (ordinal 4 or 5), in failure where it complains (1 or 2).
+    ends in failure where an event complains of an answer to its last wording (ordinal 1 or 2, or polarity without one),
+    else in success where one praises it (4 or 5).
     """
-    told = texts(turn_cues, messages, "previous", "evidence").sort("evidence_msg_id")
+    told = turn_cues.select("evidence_msg_id", "target_msg_id", "previous_msg_id", "similarity").sort("evidence_msg_id")
     rows = {row["evidence_msg_id"]: row for row in told.to_dicts()}
     times = dict(messages.select("msg_id", "created_at").iter_rows())
     again = set(events.filter(pl.col("act") == "repeat_rephrase")["evidence_msg_id"])
-    said = ordinal_of(events)
+    worth = _worth(events)
+    answers = _answers(messages, rows, worth)
     follows = {name: row["previous_msg_id"] for name, row in rows.items() if row["previous_msg_id"] is not None and (
         name in again or (row["similarity"] or 0.0) >= repeat) and _near(times, row["previous_msg_id"], name, gap_s)}
     after: defaultdict[str, list[str]] = defaultdict(list)
@@ -74,7 +78,7 @@ def chains(messages: pl.DataFrame, turn_cues: pl.DataFrame, events: pl.DataFrame
     starts = sorted({row["previous_msg_id"] for row in rows.values() if row["previous_msg_id"] is not None
                      and row["previous_msg_id"] not in follows})
     words = dict(messages.select("msg_id", "text").iter_rows())
-    return [_chain(way, rows, after.get(way[-1], []), words, said)
+    return [_chain(way, rows, answers.get(way[-1], set()), words, worth)
             for start in starts for way in _ways(start, after, follows)]
 
 
@@ -86,10 +90,12 @@ def state(text: str) -> str:
 def absorption(found: Sequence[Chain], support: int = SUPPORT) -> Absorption:
     """The chance of success of each state; transitions seen fewer than `support` times are left out.
 
-    Chains without an end lead nowhere and are counted in no state's chance.
+    Chains without an end lead nowhere and are counted in no state's chance. What several branches of a log share is one
+    transition.
     """
-    steps = Counter((before, after) for chain in found if chain.end
-                    for before, after in zip(chain.states, (*chain.states[1:], chain.end), strict=True))
+    seen = {step for chain in found if chain.end for step in zip(
+        chain.questions, (*chain.questions[1:], ""), chain.states, (*chain.states[1:], chain.end), strict=True)}
+    steps = Counter((before, after) for _, _, before, after in seen)
     kept = {step: number for step, number in steps.items() if number >= support}
     names = _ending(kept)
     place = {name: number for number, name in enumerate(names)}
@@ -102,7 +108,8 @@ def absorption(found: Sequence[Chain], support: int = SUPPORT) -> Absorption:
     total = np.array([sum(number for (before, after), number in kept.items()
                           if before == name and (after in place or after in (SUCCESS, FAILURE))) for name in names])
     chance = np.linalg.solve(np.eye(len(names)) - moves / total[:, None], won / total) if names else np.zeros(0)
-    return Absorption({name: float(min(1.0, max(0.0, value))) for name, value in zip(names, chance, strict=True)}, kept)
+    fine = {name: round(min(1.0, max(0.0, float(value))), DECIMALS) for name, value in zip(names, chance, strict=True)}
+    return Absorption(fine, kept)
 
 
 def better_wording(chain: Chain, known: Absorption) -> str | None:
@@ -122,17 +129,38 @@ def _ways(start: str, after: Mapping[str, list[str]], follows: Mapping[str, str]
         open_ways += [[*way, one] for one in reversed(more)]
 
 
-def _chain(way: list[str], rows: Mapping[str, Mapping[str, Any]], last: Sequence[str], words: Mapping[str, str],
-           said: Mapping[str, int]) -> Chain:
-    ends = [said[name] for name in last if name in said]
+def _chain(way: list[str], rows: Mapping[str, Mapping[str, Any]], last: set[str], words: Mapping[str, str],
+           worth: Mapping[str, int]) -> Chain:
+    ends = [worth[one] for one in last if one in worth]
     end = FAILURE if any(one < NEUTRAL for one in ends) else SUCCESS if any(one >= GOOD for one in ends) else ""
-    answers = [rows[one]["target_msg_id"] for one in (*way[1:], *last[:1])]
-    return Chain(tuple(way), tuple(answers), tuple(state(words[one]) for one in way), end)
+    best = sorted(last, key=lambda one: (-worth.get(one, NEUTRAL), one))[:1]
+    answers = [rows[one]["target_msg_id"] for one in way[1:]]
+    return Chain(tuple(way), (*answers, *best), tuple(state(words[one]) for one in way), end)
 
 
 def _near(times: Mapping[str, Any], before: str, after: str, gap_s: float) -> bool:
     first, second = times.get(before), times.get(after)
-    return first is None or second is None or abs(second - first) <= timedelta(seconds=gap_s)
+    return first is None or second is None or abs((second - first).total_seconds()) <= gap_s
+
+
+def _worth(events: pl.DataFrame) -> dict[str, int]:
+    """What users say of each answer, 1 to 5: the worst of their complaints, else their best word."""
+    told = events.select("target_msg_id", worth=pl.coalesce(
+        "ordinal", pl.col("polarity").replace_strict(_WORTH, default=None, return_dtype=pl.Int32))).drop_nulls()
+    least, most = pl.col("worth").min(), pl.col("worth").max()
+    return dict(told.group_by("target_msg_id").agg(pl.when(least < NEUTRAL).then(least).otherwise(most)).iter_rows())
+
+
+def _answers(messages: pl.DataFrame, rows: Mapping[str, Mapping[str, Any]],
+             worth: Mapping[str, int]) -> dict[str, set[str]]:
+    """The answers to each question that users replied to, or judged."""
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for row in rows.values():
+        found[row["previous_msg_id"]].add(row["target_msg_id"])
+    judged = messages.filter(pl.col("msg_id").is_in(list(worth)), pl.col("parent_id").is_not_null())
+    for name, parent in judged.select("msg_id", "parent_id").iter_rows():
+        found[parent].add(name)
+    return dict(found)
 
 
 def _ending(steps: Mapping[tuple[str, str], int]) -> list[str]:

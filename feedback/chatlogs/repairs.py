@@ -1,7 +1,7 @@
 """Repairs: an answer that drew a complaint and the answer that then satisfied, put to one question."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -29,8 +29,6 @@ class Repair:
 
     better: Anchor
     worse: Anchor
-    rephrased: bool
-    """Whether the user asked the same again in other words; both answers are then put to the last of them."""
     events: tuple[str, ...]
     evidence: tuple[str, ...]
     """The messages that complain and that are content."""
@@ -53,23 +51,19 @@ class Repairs:
     def all(self) -> Iterator[Repair]:
         """Every repair, in the order of the answers complained of.
 
-        A complaint that was found unjustified begins none. A correction leaves the question as it was first asked; a
-        question said again ends with its last wording, which is what the user meant. Repairs are rare: 491 in 88,920
-        conversations of WildChat (DRIFT, 2025).
+        A complaint that was found unjustified begins none, nor does a question that is asked again: see rewordings. The
+        question stays as it was first asked. Repairs are rare: 491 in 88,920 conversations of WildChat (DRIFT, 2025).
         """
         for worse, complaints in sorted(self._complaints.items()):
             asked = self._parent(worse)
-            for complaint in complaints if asked is not None else ():
-                for better in self._satisfying(complaint):
-                    yield self._repair(worse, better, asked or "", complaint)
+            for complaint in complaints:
+                if asked is not None and complaint["act"] != REPHRASED:
+                    yield from (self._repair(worse, better, asked, complaint) for better in self._satisfying(complaint))
 
     def _repair(self, worse: str, better: str, asked: str, complaint: Row) -> Repair:
-        rephrased = complaint["act"] == REPHRASED
-        question = self._parent(better) if rephrased else asked
-        before = self._parent(self._first_wording(asked) if rephrased else asked)
-        glad = self._content[better][0]
+        glad, before = self._content[better][0], self._parent(asked)
         evidence = (complaint["evidence_msg_id"], glad["evidence_msg_id"])
-        return Repair(Anchor(better, question, before), Anchor(worse, question, before), rephrased,
+        return Repair(Anchor(better, asked, before), Anchor(worse, asked, before),
                       (complaint["event_id"], glad["event_id"]), tuple(one for one in evidence if one is not None))
 
     def _satisfying(self, complaint: Row) -> Iterator[str]:
@@ -78,19 +72,7 @@ class Repairs:
         for _ in range(MOST_TURNS):
             answers = [one for asked in here for one in self._below(asked, "assistant")]
             yield from (one for one in answers if one in self._content and one not in self._complaints)
-            here = [one for answer in answers if answer not in self._content for one in self._below(answer, "user")
-                    if complaint["act"] != REPHRASED or self._says_again(one)]
-
-    def _first_wording(self, asked: str) -> str:
-        """The first of the wordings of which a question is the last."""
-        while self._says_again(asked) and (before := self._parent(self._parent(asked))) is not None:
-            asked = before
-        return asked
-
-    def _says_again(self, asked: str) -> bool:
-        """Whether a user's message says again what the one before it asked."""
-        return any(one["act"] == REPHRASED and one["evidence_msg_id"] == asked
-                   for one in self._complaints.get(self._parent(asked) or "", ()))
+            here = [one for answer in answers if answer not in self._content for one in self._below(answer, "user")]
 
     def _below(self, msg_id: str, role: str) -> list[str]:
         return [one for one in self._children.get(msg_id, ()) if self._rows[one]["role"] == role]
@@ -99,12 +81,11 @@ class Repairs:
         return None if msg_id is None or msg_id not in self._rows else self._rows[msg_id]["parent_id"]
 
 
-def anchors(rows: Mapping[str, Row], events: pl.DataFrame) -> list[Anchor]:
-    """Where repairs put answers that stand elsewhere in the log, sorted."""
-    placed = {anchor for repair in Repairs(rows, events).all() for anchor in (repair.better, repair.worse)}
+def elsewhere(rows: Mapping[str, Row], placed: Iterable[Anchor]) -> list[Anchor]:
+    """Those of the anchors that are not where their answer stands in the log, sorted, each once."""
     own = {name: (row["parent_id"], rows[row["parent_id"]]["parent_id"] if row["parent_id"] in rows else None)
            for name, row in rows.items()}
-    return sorted((one for one in placed if own.get(one.answer) != (one.question, one.before)),
+    return sorted({one for one in placed if own.get(one.answer) != (one.question, one.before)},
                   key=lambda one: (one.answer, one.question or "", one.before or ""))
 
 

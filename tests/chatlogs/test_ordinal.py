@@ -145,7 +145,8 @@ def test_a_refusal_that_could_not_be_judged_is_counted_and_has_no_grade() -> Non
 
 
 def made_of(*states: str, end: str, times: int = 1) -> list[Chain]:
-    return [Chain(states, states, states, end)] * times
+    ways = [tuple(f"{''.join(states)} {end} {time}/{place}" for place in range(len(states))) for time in range(times)]
+    return [Chain(questions, questions, states, end) for questions in ways]
 
 
 HAND = [*made_of("a", "b", end=SUCCESS, times=6), *made_of("a", end=FAILURE, times=2),
@@ -182,6 +183,20 @@ def test_transitions_seen_too_rarely_are_left_out_and_dead_ends_have_no_chance()
     assert absorption(rare, support=2).success == {"a": 1.0}
     assert absorption(rare, support=1).success == {"a": 0.75, "x": 1.0, "y": 1.0}
     assert absorption([]).success == {}
+
+
+def test_what_branches_of_a_log_share_is_one_transition() -> None:
+    found = absorption([Chain(("1", "2", "3"), (), ("a", "b", "c"), SUCCESS),
+                        Chain(("1", "2", "4"), (), ("a", "b", "c"), FAILURE)], support=1)
+    assert found.support == {("a", "b"): 1, ("b", "c"): 2, ("c", SUCCESS): 1, ("c", FAILURE): 1}
+    assert found.success == {"a": 0.5, "b": 0.5, "c": 0.5}
+
+
+def test_a_thumb_ends_a_chain_of_whose_last_answer_nothing_is_said() -> None:
+    rows = messages(talk("c", "sort my list", "a", "sort my list", "b"))
+    thumb = said("c/2", None, target_msg_id="c/3", evidence_msg_id=None, kind="thumb", polarity="positive", act=None)
+    [chain] = chains(rows, cues().measure(rows).table, events(thumb))
+    assert (chain.answers, chain.end) == (("c/1", "c/3"), SUCCESS)
 
 
 def test_the_better_wording_is_the_one_that_leads_to_success() -> None:

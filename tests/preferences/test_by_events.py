@@ -195,18 +195,6 @@ def test_an_unjustified_complaint_begins_no_repair() -> None:
     assert repaired(justified="yes").made(pair_by_events("repair")).table.height == 1
 
 
-def test_answers_to_a_question_said_again_are_put_to_its_last_wording() -> None:
-    log = Log().ask("c/q", text="Sort it").answer("c/a", "c/q").ask("c/q2", "c/a", "Sort the list")
-    log.answer("c/b", "c/q2").ask("c/q3", "c/b", "Sort the list in place").answer("c/x", "c/q3")
-    log.ask("c/thanks", "c/x", "Thanks").said("c/a", "c/q2", "repeat_rephrase", "negative")
-    log.said("c/b", "c/q3", "repeat_rephrase", "negative").said("c/x", "c/thanks", "positive", "positive")
-    made = log.made(pair_by_events("rephrase"))
-    assert sides(made.table) == {("Answer c/x.", A), ("Answer c/x.", B)}
-    assert {tuple(turn["content"] for turn in row["prompt"]) for row in made.table.to_dicts()} == {
-        ("Sort the list in place",)}
-    assert log.made(pair_by_events("repair")).table.is_empty()
-
-
 def posted(*replies: tuple[float, float]) -> Log:
     """One message with a reply for each (minute, score), scored by a community."""
     log = Log().ask("c/q")
