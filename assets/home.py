@@ -161,7 +161,7 @@ _SAME_SCHEMA = {"judge_completions": TABLES["completions"], "test_completions": 
                 "correct": TABLES["responses"], "detect_completions": TABLES["completions"],
                 "validate_completions": TABLES["completions"], "recall": TABLES["measurements"],
                 "summary_completions": TABLES["completions"], "again_completions": TABLES["completions"],
-                "summaries": TABLES["criteria"]}
+                "inference_completions": TABLES["completions"], "summaries": TABLES["criteria"]}
 """Tables that share another table's schema."""
 
 

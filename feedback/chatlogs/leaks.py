@@ -20,16 +20,17 @@ def leak(answer: str, feedback: Iterable[str], prompt: Iterable[str]) -> str | N
     Five words in a row that feedback and answer share and the prompt lacks, or, at the answer's beginning, words that
     presuppose a complaint ("you're right", "I apologize"; English only, bows_en.txt).
     """
-    known = set().union(*(_grams(text) for text in prompt))
-    own = _grams(answer)
+    known = set().union(*(grams(text) for text in prompt))
+    own = grams(answer)
     for text in feedback:
-        shared = (_grams(text) & own) - known
+        shared = (grams(text) & own) - known
         if shared:
             return " ".join(min(shared))
     bow = _BOWS.search(answer[:_BEGINNING])
     return None if bow is None else bow[0]
 
 
-def _grams(text: str) -> set[tuple[str, ...]]:
+def grams(text: str) -> set[tuple[str, ...]]:
+    """Every GRAM words in a row of a text, in lower case."""
     words = _WORD.findall(text.lower())
     return {tuple(words[place:place + GRAM]) for place in range(len(words) - GRAM + 1)}

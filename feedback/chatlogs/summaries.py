@@ -5,7 +5,7 @@ a judge's checklist; the user's own words go into neither.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,8 @@ from schemas.funnel import count
 
 MOST_WISHES = 10
 NO_WISH = "no wish"
+BETWEEN = ", "
+"""Stands between the events that are evidence of a criterion."""
 SCHEMA: Mapping[str, Any] = {
     "type": "object", "additionalProperties": False, "required": ["wishes"],
     "properties": {"wishes": {"type": "array", "maxItems": MOST_WISHES, "items": {"type": "string"}}}}
@@ -66,10 +68,9 @@ class Summarise:
             elif not wishes:
                 lost[NO_WISH] += 1
             else:
-                rows.append(_row(heard.question.subject, wishes, events_of[heard.question.subject]))
-        table = pl.DataFrame(pl.from_arrow(CRITERIA.rows(rows))).sort("criterion_id")
-        return Made(table, count("criteria", "answers complained of", len(events_of), out=len(rows), dropped=lost,
-                                 failed=failed))
+                rows.append(criterion(heard.question.subject, wishes, events_of[heard.question.subject]))
+        return Made(merged(rows), count("criteria", "answers complained of", len(events_of), out=len(rows),
+                                        dropped=lost, failed=failed))
 
 
 def summarise(engine: str) -> Summarise:
@@ -106,14 +107,22 @@ def read_wishes(text: str) -> list[str]:
     return list(dict.fromkeys(" ".join(wish.split()) for wish in wishes))
 
 
+def criterion(target: str, wishes: Sequence[str], events: Sequence[str]) -> dict[str, Any]:
+    """The row of what a user wants of an answer."""
+    text = "\n".join(f"- {wish}" for wish in wishes)
+    return {"criterion_id": criterion_id("summary", target, text), "kind": "summary", "name": target,
+            "scope": "responses", "text": text, "evidence": BETWEEN.join(events)}
+
+
+def merged(rows: Iterable[Mapping[str, Any]]) -> pl.DataFrame:
+    """CRITERIA, sorted; what is wanted of an answer in equal words is one criterion with the evidence of all."""
+    table = pl.DataFrame(pl.from_arrow(CRITERIA.rows(rows)))
+    return table.sort("criterion_id", "evidence").group_by("criterion_id", maintain_order=True).agg(
+        pl.exclude("evidence").first(), pl.col("evidence").str.join(BETWEEN)).select(table.columns)
+
+
 def _questions(told: pl.DataFrame) -> Iterator[Question]:
     for row in told.iter_rows(named=True):
         text = filled("summary", question=shown(row["question"], 1400, 600), answer=shown(row["answer"], 1000, 500),
                       turn=shown("\n\n".join(row["turn"]), 1400, 600))
         yield Question(subject=row["target_msg_id"], conv_id=row["conv_id"], text=text)
-
-
-def _row(target: str, wishes: list[str], events: list[str]) -> dict[str, Any]:
-    text = "\n".join(f"- {wish}" for wish in wishes)
-    return {"criterion_id": criterion_id("summary", target, text), "kind": "summary", "name": target,
-            "scope": "responses", "text": text, "evidence": ", ".join(events)}

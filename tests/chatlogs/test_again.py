@@ -81,8 +81,8 @@ def again(operator: AnswerAgain, say: Says) -> tuple[Made, list[Ask]]:
     told = replies(READER.plan(messages, events, STAFF), STAFF,
                    lambda ask: on_bats(ask, wishes("The answer greets.")))
     criteria = READER.criteria(messages, events, told, STAFF).table
-    asks = list(operator.plan(messages, criteria, STAFF))
-    made = operator.responses(messages, criteria, replies(asks, STAFF, say), STAFF)
+    asks = list(operator.plan(messages, events, criteria, STAFF))
+    made = operator.responses(messages, events, criteria, replies(asks, STAFF, say), STAFF)
     assert obeys(RESPONSES, made.table)
     check_balance(made.counts)
     return made, asks
