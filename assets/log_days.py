@@ -10,36 +10,46 @@ from typing import Any
 
 import polars as pl
 
+from feedback.chatlogs.files import found_files
 from feedback.chatlogs.gather import stream
 from feedback.chatlogs.imports import first_days
 from feedback.chatlogs.logs import ChatLogs
 from feedback.chatlogs.tally import Tally
-from generators.records import files_of
 from privacy.people import Salt
-from schemas.errors import InputError
+from schemas.errors import BucketError, InputError
 from schemas.ids import digest
 
 Seen = dict[str, dict[str, Any]]
-"""Of each file: its size and time of change, and the digest of each of its days."""
+"""By a salted digest of each file's name: what changes when its bytes do, and the digest of each of its days."""
 
 
 def changed_days(logs: ChatLogs, home: Path, cursor: str | None) -> tuple[dict[str, str], str]:
     """The days that changed since `cursor` was given, each with a digest of all that the logs hold of it; a new cursor.
 
-    Only files whose size or time has changed are read; one that cannot be read now is looked at again the next time.
+    Only files whose size or time has changed are read; one that cannot be read now counts as it was, and is looked at
+    again the next time. Raises BucketError where a bucket cannot be listed: then nothing is known to have changed.
     """
     before: Seen = json.loads(cursor) if cursor else {}
     now: Seen = {}
-    for file in dict.fromkeys(str(found) for path in logs.found for found in files_of(path)):
-        stamp = _stamp(Path(file))
-        known = before.get(file)
-        if known and known["stamp"] == stamp:
-            now[file] = known
-        elif (days := _days(replace(logs, paths=(file,)), home)) is not None:
-            now[file] = {"stamp": stamp, "days": days}
+    salt = Salt.find(home)
+    for file in found_files(logs.found):
+        name, stamp = salt.name("log file", file.name), None if file.stamp is None else list(file.stamp)
+        known = before.get(name)
+        if known and stamp is not None and known["stamp"] == stamp:
+            now[name] = known
+        elif (days := _days(replace(logs, paths=(file.name,)), home)) is not None:
+            now[name] = {"stamp": stamp, "days": days}
+        elif known:
+            now[name] = known
     old, new = _by_day(before), _by_day(now)
     changed = {day: told for day, told in new.items() if old.get(day) != told}
     return changed, json.dumps(now, sort_keys=True)
+
+
+def gone_days(before: str | None, after: str) -> list[str]:
+    """The days that logs spoke of when the first cursor was given, and speak of no more: files were removed."""
+    old: Seen = json.loads(before) if before else {}
+    return sorted(_by_day(old).keys() - _by_day(json.loads(after)).keys())
 
 
 def _by_day(seen: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
@@ -59,15 +69,10 @@ def _days(logs: ChatLogs, home: Path) -> dict[str, str] | None:
         for batch in stream(logs.found, Salt.find(home), Tally(), undated=undated, scrubbed=False, reader=logs.reader):
             for day, name in (*_dated(batch.messages, "msg_id"), *_dated(batch.signals, "event_id")):
                 names[day].add(name)
-    except (InputError, OSError):
+    except (InputError, BucketError, OSError):
         return None
     return {day: digest("file", sorted(found))[:12] for day, found in sorted(names.items())}
 
 
 def _dated(rows: pl.DataFrame, name: str) -> Iterator[tuple[str, str]]:
     yield from rows.select(pl.col("day").dt.to_string(), name).drop_nulls().iter_rows()
-
-
-def _stamp(path: Path) -> list[int]:
-    status = path.stat()
-    return [status.st_size, status.st_mtime_ns]

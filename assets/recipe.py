@@ -18,7 +18,7 @@ from feedback.chatlogs.answers import Logged
 from feedback.testcases.given import Given
 from feedback.testcases.references import References
 from generators.engines import Engine
-from generators.records import files_of
+from generators.files import files_of
 from generators.sample import Sample
 from preferences.unpaired_by_events import UnpairedByEvents
 from schemas.errors import ConfigError
@@ -172,13 +172,8 @@ def input_digests(dataset: PreferenceDataset) -> dict[str, str]:
     logs = dataset.messages.paths if dataset.messages else ()
     parts = (dataset.prompts, dataset.responses, *dataset.judged)
     paths = {str(getattr(getattr(part, "__self__", part), "path", "")) for part in parts} - {""} | {*logs}
-    files = sorted({file for path in paths for file in files_of(path)})
-    return {describe(file): _sha256(file) for file in files}
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    found = {file.name: file for path in paths for file in files_of(path)}
+    return {describe(name): found[name].sha256() for name in sorted(found)}
 
 
 @cache

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from generators.buckets import file_system, shown
 from generators.segments import SUFFIX
 from schemas.errors import StoreError
 
@@ -19,11 +20,9 @@ class Mirror:
     """Segments at a URL. A segment that was pruned leaves a `.gone` mark, so that no machine brings it back."""
 
     def __init__(self, url: str) -> None:
-        self.url = re.sub(r"//[^/@]*@", "//", url)
+        self.url = shown(url)
         with self._told("open"):
-            from fsspec.core import url_to_fs  # type: ignore[import-untyped]
-
-            self._fs, path = url_to_fs(url)
+            self._fs, path = file_system(url)
             self._folder = f"{path.rstrip('/')}/segments"
             self._fs.makedirs(self._folder, exist_ok=True)
 

@@ -1,7 +1,6 @@
 """Records of a source, each with the place it stands at: JSON Lines, JSON, CSV, Parquet, zip archives, datasets."""
 
 import csv
-import glob
 import gzip
 import re
 import sys
@@ -12,13 +11,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import IO, Any, cast
 
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from generators.buckets import is_url, shown
+from generators.files import Found, files_of
 from generators.json_stream import LONGEST, CutOff, lines, values
 from schemas.errors import InputError
 
@@ -75,10 +76,11 @@ class Record:
 def records(path: str, config: str | None = None, split: str | None = None) -> Iterator[Record | Broken]:
     """Every record of the files that `path` means, files in the order of their names; a broken one comes as Broken.
 
-    `path` is a file, a glob, a folder that `datasets` reads, or `hf:org/name`; of a zip archive, its JSON files. Raises
-    InputError for what is wrong with a whole file: it is missing, cut off, or of no known format.
+    `path` is a file, a glob, a folder that `datasets` reads, `hf:org/name`, or the URL of a bucket; of a zip archive,
+    its JSON files. Raises InputError for what is wrong with a whole file: it is missing, cut off, or of no known
+    format; BucketError where a bucket fails.
     """
-    if path.startswith("hf:") or Path(path).is_dir():
+    if _of_hub(path) or Path(path).is_dir():
         yield from _dataset(path, config, split)
         return
     for file in each_file(path):
@@ -96,55 +98,65 @@ class File:
 
 def each_file(path: str) -> Iterator[File]:
     """The files that `path` means, in the order of their names, each opened as it is read; a dataset is one file."""
-    if path.startswith("hf:"):
+    if _of_hub(path):
         yield File(path, _dataset(path, None, None))
         return
     found = files_of(path)
     if not found and Path(path).is_dir():
         raise InputError(f"{path}: the folder is empty; put the files there, or name another folder")
+    if not found and is_url(path):
+        raise InputError(f"{shown(path)}: there is no such object; check the bucket, the name and the pattern")
     if not found:
         raise InputError(f"{path}: there is no such file (looked from {Path.cwd()}); check the path")
-    for name in found:
-        with _readable(name), name.open("rb") as file:
-            archive = file.read(4) == b"PK\x03\x04"
-        yield from _members(name) if archive else [File(str(name), _file(name))]
+    for file in found:
+        yield from files_in(file)
 
 
-def files_of(path: str) -> list[Path]:
-    """The files of this machine that `path` means, by name; none for a dataset of the Hub."""
-    if Path(path).is_file():
-        return [Path(path)]
-    pattern = f"{glob.escape(path)}/**" if Path(path).is_dir() else path
-    named = map(Path, sorted(glob.glob(pattern, recursive=True)))  # noqa: PTH207 - path may be absolute
-    return [name for name in named if name.is_file() or pattern == path]
+def files_in(found: Found) -> Iterator[File]:
+    """The file itself, opened as it is read; of a zip archive its JSON files, in the order of their names.
+
+    Pages and pictures beside them are no records.
+    """
+    members = _members(found)
+    if members is None:
+        yield File(found.name, _file(found))
+    for name in members or ():
+        yield File(f"{found.name}/{name}", _member(found, name), in_archive=True)
 
 
-def _members(path: Path) -> Iterator[File]:
-    """The JSON files of an archive, in the order of their names; pages and pictures beside them are no records."""
-    with _readable(path), zipfile.ZipFile(path) as archive:
-        names = sorted(name for name in archive.namelist() if MEMBERS.search(name))
-    for name in names:
-        yield File(f"{path}/{name}", _member(path, name), in_archive=True)
+def _members(found: Found) -> list[str] | None:
+    """The JSON files of an archive; None where it is none."""
+    with _readable(found.name), found.open() as file:
+        if file.read(4) != b"PK\x03\x04":
+            return None
+        with zipfile.ZipFile(file) as archive:
+            return sorted(name for name in archive.namelist() if MEMBERS.search(name))
 
 
-def _member(path: Path, name: str) -> Iterator[Record | Broken]:
-    with _readable(path / name), zipfile.ZipFile(path) as archive, archive.open(name) as file:
-        yield from _text(path / name, file)
+def _of_hub(path: str) -> bool:
+    return path.startswith("hf:") and not is_url(path)
 
 
-def _file(path: Path) -> Iterator[Record | Broken]:
-    with _readable(path):
-        with path.open("rb") as file:
-            head = file.read(4)
+def _member(found: Found, name: str) -> Iterator[Record | Broken]:
+    place = f"{found.name}/{name}"
+    with _readable(place), found.open() as whole, zipfile.ZipFile(whole) as archive, archive.open(name) as file:
+        yield from _text(place, file)
+
+
+def _file(found: Found) -> Iterator[Record | Broken]:
+    with _readable(found.name), found.open() as file:
+        head = file.read(4)
+        file.seek(0)
         if head == b"PAR1":
-            yield from _parquet(path)
-            return
-        with _open(path, head) as file:
-            yield from _text(path, file)
+            yield from _parquet(found.name, file)
+        elif head.startswith(b"\x1f\x8b"):
+            yield from _text(found.name, cast(IO[bytes], gzip.GzipFile(fileobj=file)))
+        else:
+            yield from _text(found.name, file)
 
 
 @contextmanager
-def _readable(path: Path) -> Iterator[None]:
+def _readable(path: str) -> Iterator[None]:
     """Turns what goes wrong with a whole file into an InputError."""
     try:
         yield
@@ -155,12 +167,8 @@ def _readable(path: Path) -> Iterator[None]:
         raise InputError(f"{path}: cannot be read ({error}); is it whole, and yours to read?") from error
 
 
-def _open(path: Path, head: bytes) -> IO[bytes]:
-    return cast(IO[bytes], gzip.open(path, "rb")) if head.startswith(b"\x1f\x8b") else path.open("rb")
-
-
-def _text(path: Path, file: IO[bytes]) -> Iterator[Record | Broken]:
-    suffixes = [suffix.lower() for suffix in path.suffixes]
+def _text(path: str, file: IO[bytes]) -> Iterator[Record | Broken]:
+    suffixes = [suffix.lower() for suffix in PurePath(path).suffixes]
     start = file.read(1 << 16)
     file.seek(0)
     if start.startswith((b"\xff\xfe", b"\xfe\xff")):
@@ -183,18 +191,17 @@ def _spread(start: bytes) -> bool:
     return first.rstrip().endswith((b"{", b"[", b",")) and not second.lstrip().startswith(b"{")
 
 
-def _json_lines(path: Path, file: IO[bytes]) -> Iterator[Record | Broken]:
-    name = str(path)
+def _json_lines(name: str, file: IO[bytes]) -> Iterator[Record | Broken]:
     for number, line in enumerate(lines(file), 1):
         if line is None:
             yield _too_long(f"{name}, line {number}")
             continue
         bare = line.removeprefix(b"\xef\xbb\xbf").strip() if number == 1 else line.strip()
         if bare:
-            yield _json_record(bare, path, f"{name}, line {number}")
+            yield _json_record(bare, name, f"{name}, line {number}")
 
 
-def _json_values(path: Path, file: IO[bytes]) -> Iterator[Record | Broken]:
+def _json_values(path: str, file: IO[bytes]) -> Iterator[Record | Broken]:
     for number, value in enumerate(values(file), 1):
         place = f"{path}, record {number}"
         yield _too_long(place) if value is None else _json_record(value, path, place)
@@ -205,7 +212,7 @@ def _too_long(place: str) -> Broken:
     return Broken(place, "too long", told)
 
 
-def _json_record(line: bytes, path: Path, place: str) -> Record | Broken:
+def _json_record(line: bytes, path: str, place: str) -> Record | Broken:
     try:
         value = orjson.loads(line)
     except orjson.JSONDecodeError:
@@ -227,7 +234,7 @@ def _not_json(line: bytes, place: str) -> Broken:
     return Broken(place, "not JSON", "is not JSON; mend or delete the line")
 
 
-def _csv(path: Path, file: IO[bytes], delimiter: str) -> Iterator[Record | Broken]:
+def _csv(path: str, file: IO[bytes], delimiter: str) -> Iterator[Record | Broken]:
     csv.field_size_limit(sys.maxsize)  # the module's own limit, 128 kB, is shorter than a long document
     # Bytes that are not UTF-8 become lone surrogates here, and are found again in the record they stand in.
     lines = (line.decode("utf-8", "surrogateescape") for line in file)
@@ -255,7 +262,7 @@ def _named(columns: Iterable[str]) -> str:
                      ) or "(none)"
 
 
-def _csv_record(names: list[str], values: list[str], path: Path, place: str) -> Record | Broken:
+def _csv_record(names: list[str], values: list[str], path: str, place: str) -> Record | Broken:
     if len(values) != len(names):
         told = f"has {len(values)} fields, the header {len(names)}; quote fields that hold a comma or a line break"
         return Broken(place, "wrong number of fields", told)
@@ -266,10 +273,10 @@ def _csv_record(names: list[str], values: list[str], path: Path, place: str) -> 
     return Record(dict(zip(names, values, strict=True)), place, source_name(path))
 
 
-def _parquet(path: Path) -> Iterator[Record]:
+def _parquet(path: str, file: IO[bytes]) -> Iterator[Record]:
     number = 0
-    with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(batch_size=1024):
+    with pq.ParquetFile(file) as rows:
+        for batch in rows.iter_batches(batch_size=1024):
             for fields in batch.to_pylist():
                 number += 1
                 yield Record(fields, f"{path}, row {number}", source_name(path))
@@ -306,9 +313,10 @@ def _split(loaded: Any, path: str, split: str | None) -> tuple[Any, str]:
 
 
 @lru_cache(64)
-def source_name(path: Path) -> str:
+def source_name(path: str) -> str:
     """The file's name without the suffixes we read."""
-    return SUFFIXES.sub("", path.name) or path.name
+    name = PurePath(path).name
+    return SUFFIXES.sub("", name) or name
 
 
 def _kind(value: object) -> str:

@@ -3,6 +3,7 @@
 WinnowError                 anything we raise on purpose; the command line prints it on one screen, without a traceback
 ├── ConfigError             the recipe, engines file or command line is wrong: change it
 ├── InputError              a file that was read is wrong: names file, line, field and remedy
+├── BucketError             objects of a bucket cannot be listed or read now: names the object; nothing of it is kept
 ├── SchemaError             rows break a table's rules: names table, rule, count and example ids
 ├── EngineError             a model server does not answer as it should: names the engine, never the key
 │   └── BudgetError         the spending limit is reached: raise it or stop here; nothing paid is lost
@@ -23,6 +24,10 @@ class ConfigError(WinnowError):
 
 class InputError(WinnowError):
     """A file that was read breaks its format; the message names file, line, field and remedy."""
+
+
+class BucketError(WinnowError):
+    """An object of a bucket cannot be listed or read now; the message names it, without passwords."""
 
 
 class SchemaError(WinnowError):

@@ -1,15 +1,13 @@
 """When a log was first imported: the day of what a log itself does not date, kept so that it never changes."""
 
 import fcntl
-import hashlib
 import json
 import os
 from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 
-from feedback.chatlogs.files import log_files
-from generators.records import files_of
+from feedback.chatlogs.files import digest_of, found_files, names_in
 
 LEDGER = "imported.json"
 """In WINNOW_HOME: the SHA-256 of a file, and the day on which it was first imported."""
@@ -20,9 +18,9 @@ def first_days(paths: Iterable[str], home: Path, day: date) -> dict[str, date]:
 
     A file is known by its bytes: renamed, it keeps its day; grown, it is a new one.
     """
-    names = {str(local): _digest(local) for path in paths for local in files_of(path)}
-    known = _noted(home, set(names.values()), day)
-    return {file.name: known[digest] for name, digest in sorted(names.items()) for file in log_files(name)}
+    found = [(file, digest_of(file)) for file in found_files(paths)]
+    known = _noted(home, {digest for _, digest in found}, day)
+    return {name: known[digest] for file, digest in found for name in names_in(file)}
 
 
 def day_of(build: str) -> date | None:
@@ -46,8 +44,3 @@ def _noted(home: Path, digests: set[str], day: date) -> dict[str, date]:
             beside.write_text(json.dumps({**told, **new}, indent=0, sort_keys=True))
             beside.replace(path)
     return {digest: date.fromisoformat({**told, **new}[digest]) for digest in digests}
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
