@@ -8,13 +8,14 @@ from typing import IO, Any
 
 from schemas.errors import BucketError, ConfigError
 
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.:-]*://")
 _PASSWORD = re.compile(r"//[^/@\s]*@")
 _SIGNED = re.compile(r"(https?://[^\s?'\"]*)\?[^\s'\"]*")
+_PATTERN = re.compile(r"[*?\[]")
 _BLOCK = 4 << 20
-_STAMPS = ("ETag", "etag", "generation", "md5Hash", "content_md5", "blob_id", "Last-Modified", "LastModified",
-           "last_modified", "updated", "mtime", "created")
-"""What file systems call the version of an object, or the time it was written; each has some of them."""
+_STAMPS = ("generation", "ETag", "etag", "md5Hash", "content_md5", "blob_id", "mtime", "LastModified", "last_modified",
+           "Last-Modified", "updated", "created")
+"""What file systems call the version of an object, else the time it was written; the first one that is there counts."""
 
 
 def is_url(path: str) -> bool:
@@ -52,22 +53,22 @@ class Object:
     def __init__(self, fs: Any, path: str, told: dict[str, Any]) -> None:
         self._fs = fs
         self._path = path
-        self._size: int | None = told.get("size")
         self.name = shown(str(fs.unstrip_protocol(path)))
         self.stamp = _stamp(told)
         """What changes when its bytes do; None where the file system does not tell."""
 
     def open(self) -> IO[bytes]:
         """The object as a file that is read in blocks; whatever goes wrong on the way is a BucketError."""
+        told = self.told()
         with _told(self.name, "opened"):
             file = self._fs.open(self._path, "rb", block_size=_BLOCK)
-        return io.BufferedReader(_Reader(self, file, self._size), 1 << 20)
+        return io.BufferedReader(_Reader(self, file, told), 1 << 20)
 
-    def changed(self) -> bool:
-        """Whether it was written anew since it was listed."""
+    def told(self) -> dict[str, Any]:
+        """What the file system tells of it now."""
         with _told(self.name, "looked at"):
             self._fs.invalidate_cache()
-            return _stamp(self._fs.info(self._path)) != self.stamp
+            return dict(self._fs.info(self._path))
 
 
 def objects(url: str) -> list[Object]:
@@ -82,23 +83,27 @@ def objects(url: str) -> list[Object]:
 
 
 def _listed(fs: Any, path: str) -> dict[str, dict[str, Any]]:
+    """What a file system tells of each object; of web servers a page of links tells names alone, and each is asked."""
     try:
         told = fs.info(path)
     except FileNotFoundError:
-        return dict(fs.glob(path, detail=True)) if re.search(r"[*?\[]", path) else {}
-    return {path: told} if told.get("type") == "file" else dict(fs.find(path, detail=True))
+        found = dict(fs.glob(path, detail=True)) if _PATTERN.search(path) else {}
+    else:
+        found = {path: told} if told.get("type") == "file" else dict(fs.find(path, detail=True))
+    return {name: told if _stamp(told) or told.get("type") != "file" else fs.info(name)
+            for name, told in found.items()}
 
 
 def _stamp(told: dict[str, Any]) -> tuple[str, ...] | None:
-    marks = [f"{name} {told[name]}" for name in _STAMPS if told.get(name)]
-    return (str(told.get("size")), *marks) if marks else None
+    mark = next((f"{name} {told[name]}" for name in _STAMPS if told.get(name)), None)
+    return None if mark is None else (str(told.get("size")), mark)
 
 
 class _Reader(io.RawIOBase):
-    """Reads an object, and sees when it ends too early or is not the one that was listed."""
+    """Reads an object, and sees when it ends too early, or is another one at its end than at its beginning."""
 
-    def __init__(self, of: Object, file: Any, size: int | None) -> None:
-        self._of, self._file, self._size = of, file, size
+    def __init__(self, of: Object, file: Any, told: dict[str, Any]) -> None:
+        self._of, self._file, self._at_first = of, file, told
 
     def readable(self) -> bool:
         return True
@@ -122,10 +127,10 @@ class _Reader(io.RawIOBase):
         return len(read)
 
     def _at_end(self) -> None:
-        at = self.tell()
-        if self._size is not None and at < self._size:
-            raise BucketError(f"{self._of.name}: ended after {at:,} of {self._size:,} bytes; run the command again")
-        if self._of.changed():
+        at, size = self.tell(), self._at_first.get("size")
+        if size is not None and at < size:
+            raise BucketError(f"{self._of.name}: ended after {at:,} of {size:,} bytes; run the command again")
+        if _stamp(self._of.told()) != _stamp(self._at_first):
             raise BucketError(f"{self._of.name}: was written anew while it was read; run the command again when "
                               "whoever writes it is done")
 

@@ -5,7 +5,7 @@ import dagster as dg
 from assets.dataset import PreferenceDataset
 from assets.graph import builds_of
 from assets.home import Home
-from assets.log_days import changed_days
+from assets.log_days import changed_days, gone_days
 from feedback.chatlogs.logs import ChatLogs
 
 EVERY_S = 300
@@ -22,6 +22,9 @@ def sensor_of(dataset: PreferenceDataset, logs: ChatLogs) -> dg.SensorDefinition
                description=f"Builds {dataset.name} for each day that new or changed logs speak of.")
     def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         days, cursor = changed_days(logs, Home.find().root, context.cursor)
+        if gone := gone_days(context.cursor, cursor):
+            context.log.warning(f"files were removed, and the logs hold nothing more of {', '.join(gone)}; these "
+                                "builds stay as they are: `winnow prune` removes builds, `winnow forget` a person")
         requests = [dg.RunRequest(run_key=f"{dataset.slug} {day} {digest}", partition_key=day)
                     for day, digest in sorted(days.items())]
         return dg.SensorResult(run_requests=requests, cursor=cursor,

@@ -24,7 +24,7 @@ from privacy.names import Names
 from privacy.people import Salt
 from privacy.scrub import Scrub
 from schemas.chat_messages import CHAT_MESSAGES
-from schemas.errors import InputError
+from schemas.errors import BucketError, InputError
 from schemas.feedback_events import SIGNALS
 from schemas.funnel import Count
 from schemas.table import Table
@@ -70,8 +70,8 @@ def gather(paths: Sequence[str], salt: Salt, *, forgotten: frozenset[str] = froz
     With `day`, a conversation with a message or signal of that day is given as it stood at the day's end, and of
     signals those of the day only. `forgotten` are salted digests of users, or conv_ids, whose rows are left out.
     `reader` reads every file as this format instead of looking; `finder` finds names of people as well. Raises
-    InputError for a path without files, a file that no reader knows, or one that cannot be opened; a broken record is
-    counted and told, and reading goes on.
+    InputError for a path without files, a file that no reader knows, or one that cannot be opened, BucketError where a
+    bucket fails, also in the middle of an object; a broken record is counted and told, and reading goes on.
     """
     tally = Tally()
     batches = list(stream(paths, salt, tally, forgotten=forgotten, undated=undated, scrubbed=scrubbed, reader=reader,
@@ -201,6 +201,8 @@ def _until_torn(file: File, tally: Tally, reader: str | Format | None) -> Iterat
     try:
         for format, item in recognised(file, reader):
             yield format, item
+    except BucketError as error:  # nothing is known of the rest: what is half read must not pass for a log
+        raise BucketError(Scrub().text(str(error))[0]) from None
     except InputError as error:
         if format is None:
             raise InputError(Scrub().text(str(error))[0]) from None

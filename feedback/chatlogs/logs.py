@@ -45,6 +45,8 @@ def chat_logs(*paths: str | Path, reader: str | Format | None = None,
               names: Names | None = None) -> ChatLogs:
     """The messages and signals of chat logs: files, globs, folders or zip archives, each of the format it looks like.
 
+    Each may also be a URL that fsspec knows: "s3://bucket/logs/**/*.jsonl", "gs://...", "hf://datasets/..."; what a
+    bucket holds is read in blocks, and no copy is kept. Keys and endpoints come from where its package looks for them.
     `reader` names the format of all of them instead, or is one: `columns(...)`. A build that is named after a day
     (2026-01-31) holds each conversation with a message or a signal of that day, as it stood at the day's end, and of
     its signals those of the day; what a log does not date counts as of the day its file was first imported. A build of
