@@ -138,7 +138,8 @@ def outcomes(dataset: PreferenceDataset) -> Stage:
         return Output.of("outcomes", operator(tables["executions"], tables["test_cases"]))
 
     return Stage(name="outcomes", meaning=OUTCOMES.meaning, writes={"outcomes": OUTCOMES},
-                 needs=("executions", "test_cases"), make=make, show={"outcomes": views.outcomes("outcomes")},
+                 needs=("test_inputs", "executions", "test_cases"), make=make,
+                 show={"outcomes": views.outcomes("outcomes")},
                  checks=checks.OUTCOME_CHECKS, check=checks.check_outcomes)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from assets.show import SAMPLE, crosstab, frame, rows
+from assets.show import SAMPLE, Rows, crosstab, frame, rows
 from assets.stage import Tables
 from assets.views import View
 from feedback.testcases.outcomes import passes, trivial
@@ -63,8 +63,8 @@ def test_cases(table: str) -> View:
     return show
 
 
-def outcomes(table: str) -> View:
-    """Outcomes: by source, how many answers pass all and none, and a few."""
+def outcomes(table: str, cases: str = "test_cases") -> View:
+    """Outcomes: by source, how many answers pass all and none, and a few that are no pass, beside what was expected."""
 
     def show(tables: Tables) -> Mapping[str, Any]:
         told = tables[table]
@@ -74,9 +74,22 @@ def outcomes(table: str) -> View:
         return {"outcomes by source": crosstab(told, "source", "outcome"), "share of passes": share,
                 "answers that pass all tests": every, "answers that pass none": none,
                 "test cases that tell no answers apart": trivial(told).height,
-                "sample outcomes": frame(told.head(SAMPLE), "response_id", "source", "outcome", "reason")}
+                "sample outcomes that are no pass": _missed(told.filter(pl.col("outcome") != "pass"), tables, cases)}
 
     return show
+
+
+def _missed(told: pl.DataFrame, tables: Tables, cases: str) -> Rows:
+    """A few outcomes, one a response and source, with what was expected and what came out."""
+    some = told.unique(["response_id", "source"], keep="first", maintain_order=True).head(SAMPLE)
+    met = some.join(tables[cases].select("test_id", "expected", "kind"), on="test_id", how="left").join(
+        tables["test_inputs"].select("input_id", "value"), on="input_id", how="left").join(
+        tables["executions"].select("response_id", "input_id", "environment", "output"),
+        on=["response_id", "input_id", "environment"], how="left")
+    cells = [(row["response_id"][:8], readable(row["kind"], row["value"] or ""), readable(row["kind"], row["expected"]),
+              readable(row["kind"], row["output"] or ""), row["source"], row["outcome"], row["reason"] or "")
+             for row in met.iter_rows(named=True)]
+    return rows(("response", "input", "expected", "came out", "source", "outcome", "reason"), cells)
 
 
 def readable(kind: str, text: str) -> str:

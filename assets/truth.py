@@ -48,7 +48,8 @@ def truth(dataset: PreferenceDataset, source: References | Given) -> Stage:
                  writes={"true_outcomes": OUTCOMES, "true_cases": TEST_CASES, **worth},
                  needs=("prompts", *read, *asked(dataset), "test_inputs", "executions",
                         *repaired(dataset, "executions"), *begun), make=make,
-                 show={"true_outcomes": views.outcomes("true_outcomes"), "true_cases": views.test_cases("true_cases")})
+                 show={"true_outcomes": views.outcomes("true_outcomes", "true_cases"),
+                       "true_cases": views.test_cases("true_cases")})
 
 
 def _unseen(hidden: Given | None, tables: Tables) -> Made:

@@ -72,16 +72,18 @@ def rankings(tables: Tables) -> Mapping[str, Any]:
 
 
 def pairs(table: str) -> View:
-    """Pairs: a few side by side, with the votes they came from where the stage has them."""
+    """Pairs: a few side by side, with the votes they came from where the stage has them, else with their scores."""
 
     def show(tables: Tables) -> Mapping[str, Any]:
         told = tables[table]
         sample = told.head(SAMPLE)
-        votes = _votes_by_pair(sample, tables["judgments"]) if "judgments" in tables else {}
+        voted = "judgments" in tables
+        said = _votes_by_pair(sample, tables["judgments"]) if voted else _scores_by_pair(sample)
         cells = [(last_text(row["prompt"]), f"{row['chosen_model'] or 'unnamed'}: {last_text(row['chosen'])}",
                   f"{row['rejected_model'] or 'unnamed'}: {last_text(row['rejected'])}", row["margin"],
-                  votes.get(row["pair_id"], "")) for row in sample.iter_rows(named=True)]
-        return {"sample pairs": rows(("prompt", "chosen", "rejected", "margin", "votes"), cells),
+                  said.get(row["pair_id"], "")) for row in sample.iter_rows(named=True)]
+        columns = ("prompt", "chosen", "rejected", "margin", "votes" if voted else "scores")
+        return {"sample pairs": rows(columns, cells),
                 **_mean(told, "margin", "mean margin")}
 
     return show
@@ -147,6 +149,12 @@ def _votes_by_pair(pairs: pl.DataFrame, judgments: pl.DataFrame) -> dict[str, st
         cast = Counter(_vote(votes[item["id"]], names) for item in row["evidence"] if item["id"] in votes)
         told[row["pair_id"]] = "; ".join(f"{said} ×{n}" if n > 1 else said for said, n in sorted(cast.items()) if said)
     return told
+
+
+def _scores_by_pair(pairs: pl.DataFrame) -> dict[str, str]:
+    scored = pairs.drop_nulls(["score_chosen", "score_rejected"])
+    return {pair: f"{chosen:.3g} over {rejected:.3g}, by {policy}" for pair, chosen, rejected, policy in scored.select(
+        "pair_id", "score_chosen", "score_rejected", "policy").iter_rows()}
 
 
 def _vote(vote: Mapping[str, Any], names: Mapping[str, str]) -> str:

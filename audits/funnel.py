@@ -2,9 +2,12 @@
 
 import polars as pl
 
-ORDER = ("prompts", "criteria", "completions", "responses", "judgments", "rankings", "preferences", "kept", "unpaired",
-         "lists")
-"""The order of the flow; steps of other names follow, by name."""
+ORDER = ("messages", "turn_cues", "feedback_events", "prompts", "criteria", "completions", "responses", "programs",
+         "test_completions", "test_inputs", "executions", "test_cases", "outcomes", "repairs", "critiques",
+         "repair_completions", "measurements", "steps", "step_completions", "rollouts", "hints", "correct",
+         "true_outcomes", "judge_completions", "judgments", "rankings", "preferences", "kept", "unpaired", "lists")
+"""The order of the flow; steps of other names follow, by name. What a step is made of follows it: "prompts, of the
+round" after "prompts"."""
 COLUMNS = {
     "step": pl.String, "unit": pl.String, "in": pl.Int64, "out": pl.Int64, "dropped": pl.Int64, "failed": pl.Int64,
     "reasons": pl.String, "balanced": pl.Boolean,
@@ -25,13 +28,17 @@ def funnel(counts: pl.DataFrame) -> pl.DataFrame:
     reasons = lost.group_by("step", "unit").agg(told.str.join("; ").alias("reasons"))
     rows = counts.group_by("step", "unit").agg(*sums.values()).join(reasons, on=["step", "unit"], how="left")
     balanced = pl.col("in") == pl.col("out") + pl.col("dropped") + pl.col("failed")
-    place = pl.col("step").replace_strict(ORDER, range(len(ORDER)), default=len(ORDER), return_dtype=pl.Int64)
-    whole = rows.with_columns(pl.col("reasons").fill_null(""), balanced=balanced).sort(place, "step", "unit")
+    whole = rows.with_columns(pl.col("reasons").fill_null(""), balanced=balanced).sort(_place(), "step", "unit")
     return whole.select(*COLUMNS).cast(pl.Schema(COLUMNS))
 
 
 def lost(counts: pl.DataFrame) -> pl.DataFrame:
     """The rows that did not come out: step, unit, fate, reason, count, in the order of the flow."""
-    place = pl.col("step").replace_strict(ORDER, range(len(ORDER)), default=len(ORDER), return_dtype=pl.Int64)
-    rows = counts.filter(pl.col("fate").is_in(["dropped", "failed"])).sort(place, "step", "unit", "fate", "reason")
+    rows = counts.filter(pl.col("fate").is_in(["dropped", "failed"])).sort(_place(), "step", "unit", "fate", "reason")
     return rows.select("step", "unit", "fate", "reason", "count")
+
+
+def _place() -> pl.Expr:
+    """Where in the flow a step is."""
+    whole = pl.col("step").str.split(", ").list.first()
+    return whole.replace_strict(ORDER, range(len(ORDER)), default=len(ORDER), return_dtype=pl.Int64)

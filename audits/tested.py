@@ -39,8 +39,9 @@ def tested(given: Mapping[str, pl.DataFrame], draws: int, seed: int) -> dict[str
     """The audits of test cases (TABLES); all empty where nothing was tested.
 
     case_sources: how many cases each source made, the mean share of votes, how many of them all sources agree on (of
-    those with several), and how many tell no responses apart. standings: pairs against the truth. inversions: the
-    order of pairs by the tests of a source that did not make them. Both are of pairs of whole answers.
+    those with several), and how many tell no responses apart. pass_rates: responses that pass no test (0 to 0), all of
+    them (1 to 1), or a share between. standings: pairs against the truth. inversions: the order of pairs by the tests
+    of a source that did not make them. Both are of pairs of whole answers.
     """
     if given["outcomes"].is_empty():
         return {name: pl.DataFrame(schema=columns) for name, columns in TABLES.items()}
@@ -69,7 +70,8 @@ def _shape(given: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
         cases=pl.len(), prompts=pl.col("prompt_id").n_unique(), voters=pl.col("voters").mean(),
         share=pl.col("share").mean(), agreed=pl.col("agreement").mean())
     fates = [(pl.col("outcome") == verdict).sum().alias(verdict) for verdict in VERDICTS]
-    rates = pass_rates(passes(outcomes)).select(place=(pl.col("rate") * BINS + 1e-9).floor().clip(0, BINS - 1))
+    place = pl.when(pl.col("rate") == 0).then(-1.0).otherwise((pl.col("rate") * BINS + 1e-9).floor())
+    rates = pass_rates(passes(outcomes)).select(place=place)
     return {
         "case_sources": by_source.join(alike, on="source", how="left").with_columns(
             pl.col("trivial").fill_null(0)).sort("source"),
@@ -78,7 +80,8 @@ def _shape(given: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
             runs=pl.len(), flaky=(~pl.col("steady")).sum()).sort("kind", "status"),
         "test_sizes": cases_per_prompt(given["prompts"], cases).group_by("tests").agg(prompts=pl.len()).sort("tests"),
         "pass_rates": rates.group_by("place").agg(responses=pl.len()).sort("place").select(
-            low_share=pl.col("place") / BINS, high_share=(pl.col("place") + 1) / BINS, responses="responses"),
+            low_share=(pl.col("place") / BINS).clip(0, 1), high_share=((pl.col("place") + 1) / BINS).clip(0, 1),
+            responses="responses"),
     }
 
 

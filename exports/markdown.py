@@ -7,8 +7,8 @@ from typing import Any
 _SPECIAL = re.compile(r"([\\`*{}\[\]<>#|~$!]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
 """What Markdown acts on; not an underscore inside a word."""
 _CELL_CHARACTERS = 200
-_LEADING = ("what", "step", "unit", "table", "aspect", "judge", "engine", "model", "measure", "of", "difference",
-            "value", "low", "high", "in", "out", "dropped", "failed")
+_LEADING = ("what", "step", "unit", "table", "source", "standing", "low_share", "high_share", "aspect", "judge",
+            "engine", "model", "measure", "of", "difference", "value", "low", "high", "in", "out", "dropped", "failed")
 """Columns that say what a row is about, then its figure: a reader looks for these first."""
 
 

@@ -19,7 +19,7 @@ from schemas.responses import response_id
 
 STRATEGY = "completion"
 CONTINUE = {"continue_final_message": True, "add_generation_prompt": False}
-"""What tells vLLM and SGLang to carry on the last turn instead of beginning another."""
+"""What tells vLLM, SGLang and the pocket server to carry on the last turn instead of beginning another."""
 How = Literal["continue", "ask"]
 
 
@@ -99,8 +99,8 @@ def complete(engines: Sequence[str], n: int = 3, how: How = "continue", temperat
              params: Mapping[str, Any] | None = None) -> Complete:
     """Each engine completes every beginning `n` times (PFPO: 3 at temperature 1, 5 for programs at first).
 
-    With how="continue" the beginning is the assistant's unfinished turn, which vLLM and SGLang carry on; how="ask" asks
-    any server in words for what is missing. Raises ConfigError on what cannot be.
+    With how="continue" the beginning is the assistant's unfinished turn, which vLLM, SGLang and the pocket server carry
+    on; how="ask" asks any server in words for what is missing. Raises ConfigError on what cannot be.
     """
     if n < 1:
         raise ConfigError("complete: n must be 1 or more")

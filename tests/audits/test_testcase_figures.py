@@ -46,9 +46,9 @@ def test_prompts_are_counted_by_their_test_cases(bars):
     assert bars == [(3.6, 2), (9.6, 1)]
 
 
-def test_a_rate_of_one_falls_into_the_last_bar_and_an_edge_into_the_one_above_it(bars):
+def test_responses_that_pass_none_or_all_have_bars_of_their_own_and_an_edge_falls_into_the_bar_above_it(bars):
     testcase_figures.pass_rates(RATES)
-    assert bars == [(0.0, 2), (0.5, 1), (0.95, 2)]
+    assert bars == [(-0.05, 2), (0.5, 1), (0.95, 1), (1.0, 1)]
 
 
 def test_votes_stand_in_the_middle_of_their_bin_at_how_often_they_are_right(monkeypatch):
