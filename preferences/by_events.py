@@ -9,6 +9,7 @@ import polars as pl
 from feedback.chatlogs.leaks import leak
 from generators.made import Made
 from preferences.event_changes import Repaired, edits, rephrases
+from preferences.event_grades import grades
 from preferences.event_rules import EventRule, Regenerated, Votes, community, ranks, scores, thumbs
 from preferences.event_scene import NOT_A_PERSON, PERSON, Claim, Scene, of_people
 from preferences.evidence import assistant
@@ -21,7 +22,8 @@ from schemas.ids import draw
 from schemas.preferences import pair_id
 
 RULES: Mapping[str, EventRule] = {rule.name: rule for rule in (
-    Votes(), scores(), ranks(), thumbs(), Regenerated(), edits(), Repaired(), rephrases(), community())}
+    Votes(), scores(), ranks(), thumbs(), Regenerated(), edits(), Repaired(), grades(), rephrases(),
+    community())}
 """Every rule with its default settings, by name."""
 Key = tuple[str, str, str]
 
@@ -113,9 +115,9 @@ def pair_by_events(*rules: str | EventRule, cap: int | None = None, seed: int = 
     """Pairs that events license, each kind by a rule of its own; a rule is named, or written with its settings.
 
     "vote" (E1), "score" or `scores(...)` (E2), "rank" or `ranks(...)` (E3), "thumb" or `thumbs(...)` (E4),
-    "regenerate" (E5, weak), "edit" or `edits(...)` (E6), "repair" (E8), "rephrase" or `rephrases(...)` (E12),
-    "community" or `community(...)` (E13). Without any: vote, score, rank, thumb and edit, in which the user says it
-    outright. Only what people said counts: logs hold evaluations by models and rules too.
+    "regenerate" (E5, weak), "edit" or `edits(...)` (E6), "repair" (E8), "ordinal" or `grades(...)` (E10), "rephrase"
+    or `rephrases(...)` (E12), "community" or `community(...)` (E13). Without any: vote, score, rank, thumb and edit, in
+    which the user says it outright. Only what people said counts: logs hold evaluations by models and rules too.
 
     Each two answers that a rule compares are a claim, which stands or has a fate of its own ("tie", "both bad", ...).
     Claims that say the same are one pair with the evidence of all; where one says A over B and another B over A, the

@@ -13,7 +13,7 @@ import polars as pl
 
 from feedback.chatlogs.asking import Question, Questions, filled, json_object, one_of, shown
 from feedback.chatlogs.hindsight import NEUTRAL, ordinal_of
-from feedback.chatlogs.turns import texts
+from feedback.chatlogs.turns import candidates, texts
 from feedback.chatlogs.validate import REFUSALS
 from feedback.jury.parse import why_not
 from filters.refusal import refusals
@@ -26,6 +26,8 @@ from schemas.measurements import MEASUREMENTS
 
 GRADES = {1: 1, 2: 2, 4: 3, 5: 4}
 """Ordinals without the neutral one, as grades."""
+GOOD_GRADE = 3
+"""The grade from which an answer is good."""
 SHORT = 300
 """Characters below which an answer may be nothing but a refusal."""
 MOST_HISTORY, FEWEST_QUERY, FEWEST_ANSWER = 20, 5, 10
@@ -106,6 +108,16 @@ def ordinals(engine: str | None = None) -> Ordinals:
     if engine is not None and not engine.strip():
         raise ConfigError("ordinals: engine is empty; write the name of an engine, or leave it out")
     return Ordinals(engine=engine)
+
+
+def turn_grades(messages: pl.DataFrame, events: pl.DataFrame) -> dict[str, int | str]:
+    """For each user's turn with an ordinal the grade of the answer before it, 1 to 4, or why it has none.
+
+    No refusal is judged again: where a model validates events, complaints of correct refusals are dropped before.
+    """
+    told = _graded(messages, candidates(messages).table, events)
+    return {row["evidence_msg_id"]: _unfit(row, row["ordinal"]) or GRADES[row["ordinal"]]
+            for row in told.iter_rows(named=True)}
 
 
 def _graded(messages: pl.DataFrame, turn_cues: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:

@@ -78,6 +78,16 @@ def sides(table: pl.DataFrame) -> set[tuple[str, str]]:
     return {(row["chosen"][-1]["content"], row["rejected"][-1]["content"]) for row in table.iter_rows(named=True)}
 
 
+QUESTION = "How do I sort a list of names?"
+
+
+def answered(name: str, log: Log | None = None, question: str = QUESTION, answer: str = "") -> Log:
+    """A question, an answer of ten words and more, and what the user then said, which a grade can be made of."""
+    answer = answer or f"Call sorted on it, as anybody would expect, and keep what {name} gives back."
+    found = (log or Log()).ask(f"{name}/q", text=question).answer(f"{name}/a", f"{name}/q", answer)
+    return found.ask(f"{name}/then", f"{name}/a")
+
+
 def two(**more: Any) -> Log:
     """One question with answers a and b, and what was said after a."""
     return Log().ask("c/q", **more).answer("c/a", "c/q").answer("c/b", "c/q").ask("c/then", "c/a")

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
+from preferences.by_events import pair_by_events
 from preferences.unpaired_by_events import unpaired_by_events
 from schemas.errors import ConfigError
-from tests.preferences.logs import Log, two
+from tests.preferences.logs import QUESTION, Log, answered, two
 from tests.preferences.small import fates
 
 
@@ -56,8 +57,33 @@ def test_a_revision_and_an_unjustified_complaint_count_on_demand() -> None:
 
 @pytest.mark.parametrize(("ordinal", "label"), [(1, False), (2, False), (3, None), (4, True), (5, True)])
 def test_an_ordinal_labels_on_both_sides_of_neutral(ordinal: int, label: bool | None) -> None:
-    log = two().said("c/a", "c/then", "continue", "neutral", ordinal=ordinal)
+    log = answered("c").said("c/a", "c/then", "continue", "neutral", ordinal=ordinal)
     assert labels(log, sources=("ordinal",)) == ({} if label is None else {"c/a": label})
+
+
+@pytest.mark.parametrize(("ordinal", "score"), [(1, 1.0), (2, 2.0), (4, 3.0), (5, 4.0)])
+def test_the_grade_is_the_rows_score_and_a_thumb_gives_none(ordinal: int, score: float) -> None:
+    log = answered("c").said("c/a", "c/then", "continue", "neutral", ordinal=ordinal)
+    answered("d", log, QUESTION.upper()).event("thumb", "d/a", 1.0)
+    table = log.made(unpaired_by_events("ordinal", "thumb")).table
+    assert set(table["score"]) == {score, None}
+
+
+def test_what_has_no_grade_has_no_label_by_ordinals_and_the_reason_is_told() -> None:
+    log = answered("c", answer="Like so.").said("c/a", "c/then", "continue", "neutral", ordinal=5)
+    answered("d", log).said("d/a", "d/then", "rejection", "negative", ordinal=1, justified="no")
+    made = log.made(unpaired_by_events("ordinal"))
+    assert made.table.is_empty()
+    assert fates(made.counts, "events") == {"in": 2, "short answer": 1, "unjustified": 1}
+    assert labels(log, sources=("ordinal",), unjustified=True) == {"d/a": False}
+
+
+def test_labels_by_ordinals_agree_with_pairs_by_ordinals() -> None:
+    log = answered("c").said("c/a", "c/then", "rejection", "negative", ordinal=1)
+    answered("d", log).said("d/a", "d/then", "positive", "positive", ordinal=5)
+    label = {row["response_id"]: row["label"] for row in log.made(unpaired_by_events("ordinal")).table.to_dicts()}
+    [row] = log.made(pair_by_events("ordinal")).table.to_dicts()
+    assert (label[row["chosen_id"]], label[row["rejected_id"]]) == (True, False)
 
 
 def test_a_copy_counts_on_demand_only() -> None:
