@@ -1,13 +1,13 @@
 """winnow estimate: how many calls a build makes, how many of them the store already answers, what the rest may cost."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+import polars as pl
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from assets.chatlogs import prompts_of
 from assets.dataset import PreferenceDataset
 from assets.home import Home
 from generators.ask import Ask
@@ -15,10 +15,13 @@ from generators.engines import Engine
 from generators.sample import Sample
 from generators.store import ReplyStore
 from pipelines import catalog
-from pipelines.commands import expected, ready
+from pipelines.commands import expected, expected_logs, ready
 
 SEEN = 200
 """Prompts whose votes are planned in full; more are counted in proportion."""
+_BOUNDS = ("Of calls that depend on replies which are not there yet the table tells the fewest (nothing is found) and "
+           "the most (every turn that is asked about does everything, and all of it holds); the cost is that of the "
+           "most. Judges may be asked of repairs, too, which models have yet to find.")
 
 
 @dataclass(slots=True)
@@ -36,27 +39,63 @@ class Tally:
         return Tally(*(round(count * factor) for count in counts))
 
 
+@dataclass(slots=True)
+class Asked:
+    """The calls of a build by table and engine."""
+
+    prompts: int
+    tallies: dict[tuple[str, str], Tally] = field(default_factory=dict)
+
+    def add(self, table: str, engine: str, tally: Tally) -> None:
+        """Count more calls of an engine for a table."""
+        here = self.tallies.setdefault((table, engine), Tally())
+        here.calls, here.stored = here.calls + tally.calls, here.stored + tally.stored
+        here.tokens_in, here.tokens_out = here.tokens_in + tally.tokens_in, here.tokens_out + tally.tokens_out
+
+
 def run(name: str, console: Console) -> None:
     """Print the estimate."""
     dataset = catalog.load(name)
     engines = ready.check(dataset)
-    prompts = prompts_of(dataset, Home.find().root)[0].table
-    seen = prompts.head(SEEN)
-    shown = Table("table", "engine", "calls", "stored", "with every\nre-ask", "cost of the\nrest, at most",
-                  title=f"{dataset.slug}: {prompts.height:,} prompts", box=SIMPLE_HEAD)
+    logs = expected_logs.read(dataset, Home.find().root)
     with ReplyStore.open(Home.find().store) as store:
-        if isinstance(dataset.responses, Sample):
-            tallies = _tally(dataset.responses.plan(prompts, engines), engines, store)
-            _rows(shown, "responses", tallies, engines, dataset)
-        for writer in dataset.writers:
-            _rows(shown, "test_inputs", _tally(writer.plan(prompts, engines), engines, store), engines, dataset)
-        answers = expected.responses(dataset, seen, engines, store) if dataset.juries else seen
-        for jury in dataset.juries:
-            tallies = _tally(jury.plan(seen, answers, engines), engines, store)
-            factor = prompts.height / max(seen.height, 1)
-            _rows(shown, "judgments", {name: one.times(factor) for name, one in tallies.items()}, engines, dataset)
+        asked = [_asked(dataset, logs, engines, store, most) for most in ((False, True) if logs else (True,))]
+    least, most = asked[0], asked[-1]
+    prompts = _between(least.prompts, most.prompts)
+    shown = Table("table", "engine", "calls", "stored", "with every\nre-ask", "cost of the\nrest, at most",
+                  title=f"{dataset.slug}: {prompts} prompts", box=SIMPLE_HEAD)
+    for (table, engine), tally in most.tallies.items():
+        few = least.tallies.get((table, engine), Tally()).calls
+        _row(shown, table, engines[engine], few, tally, dataset.reasks)
     console.print(shown if shown.row_count else "no model is called")
-    _explain(dataset, prompts.height, console)
+    _explain(dataset, most.prompts, console)
+    if any(least.tallies.get(key, Tally()).calls != tally.calls for key, tally in most.tallies.items()):
+        console.print(_BOUNDS)
+
+
+def _asked(dataset: PreferenceDataset, logs: Mapping[str, pl.DataFrame], engines: Mapping[str, Engine],
+           store: ReplyStore, most: bool) -> Asked:
+    """The calls of a build, by table and engine; with `most` as many as there can be, else as few."""
+    found = expected_logs.forecast(dataset, logs, engines, store, most) if logs else None
+    tables = found.tables if found else {}
+    prompts = tables["prompts"] if "prompts" in tables else dataset.prompts().table
+    plans: list[tuple[str, Iterable[Ask], float]] = [(name, plan, 1.0) for name, plan in found.plans.items()
+                                                     ] if found else []
+    if isinstance(dataset.responses, Sample):
+        plans.append(("responses", dataset.responses.plan(prompts, engines), 1.0))
+    plans += [("test_inputs", writer.plan(prompts, engines), 1.0) for writer in dataset.writers]
+    seen = prompts.head(SEEN)
+    if dataset.juries:
+        answers = tables.get("responses")
+        answers = expected.responses(dataset, seen, engines, store) if answers is None else answers
+        of_seen = answers.filter(pl.col("prompt_id").is_in(seen["prompt_id"].implode()))
+        factor = prompts.height / max(seen.height, 1)
+        plans += [("judgments", jury.plan(seen, of_seen, engines), factor) for jury in dataset.juries]
+    asked = Asked(prompts=prompts.height)
+    for table, plan, factor in plans:
+        for engine, tally in sorted(_tally(plan, engines, store).items()):
+            asked.add(table, engine, tally.times(factor))
+    return asked
 
 
 def _explain(dataset: PreferenceDataset, prompts: int, console: Console) -> None:
@@ -91,9 +130,13 @@ def _tally(plan: Iterable[Ask], engines: Mapping[str, Engine], store: ReplyStore
     return tallies
 
 
-def _rows(shown: Table, table: str, tallies: Mapping[str, Tally], engines: Mapping[str, Engine],
-          dataset: PreferenceDataset) -> None:
-    for name, tally in sorted(tallies.items()):
-        cost = engines[name].cost(tally.tokens_in, tally.tokens_out)
-        shown.add_row(table, name, f"{tally.calls:,}", f"{tally.stored:,}", f"{tally.calls * (1 + dataset.reasks):,}",
-                      "unknown" if cost is None else f"{cost:,.2f} {engines[name].currency}")
+def _row(shown: Table, table: str, engine: Engine, few: int, tally: Tally, reasks: int) -> None:
+    cost = engine.cost(tally.tokens_in, tally.tokens_out)
+    shown.add_row(table, engine.name, _between(few, tally.calls), f"{tally.stored:,}",
+                  f"{max(few, tally.calls) * (1 + reasks):,}",
+                  "unknown" if cost is None else f"{cost:,.2f} {engine.currency}")
+
+
+def _between(*numbers: int) -> str:
+    """A number, or the two that it lies between."""
+    return "-".join(f"{number:,}" for number in sorted(set(numbers)))

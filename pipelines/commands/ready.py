@@ -4,6 +4,9 @@ from typing import Any
 
 from assets.dataset import PreferenceDataset
 from assets.recipe import check_engines
+from feedback.chatlogs.again import LoggedAgain
+from feedback.chatlogs.detect import Detect
+from feedback.chatlogs.validate import Validate
 from feedback.testcases.execute import Execute
 from feedback.testcases.runners import check_runner
 from generators.budget import Purse, worst_case
@@ -52,6 +55,9 @@ def _asked_with(dataset: PreferenceDataset) -> list[tuple[str, dict[str, Any]]]:
     """Each engine with the request parameters of the recipe."""
     asked: list[tuple[str, dict[str, Any]]] = [
         (name, {}) for part in (*dataset.juries, *dataset.writers) for name in sorted(part.engines)]
+    readers = [part for part in (*dataset.tellers, dataset.responses)
+               if isinstance(part, Detect | Validate | LoggedAgain)]
+    asked += [(name, {}) for part in readers for name in sorted(part.engines)]
     asked += [(name, dict(loop.asks.params)) for loop in dataset.loops for name in sorted(loop.asks.engines)]
     if isinstance(dataset.responses, Sample):
         shared = dict(dataset.responses.params)

@@ -25,11 +25,12 @@ ENGINES = ("reader", "teacher", "judge")
 WISH = "The answer is a list."
 PLAIN, LIST, NEW = "Wrens and owls are birds.", "- Wrens\n- and owls are birds.", "- Larks\n- Storks"
 EDITED = {"originalContent": PLAIN}
-FIRST = chat("one", "ann", ("u1", "Name two birds.", None, at(MONDAY, 0), {}),
-             ("a1", LIST, "u1", at(MONDAY, 1), EDITED), ("u2", "Go on with a fish.", "a1", at(MONDAY, 2), {}), ("a2", "A cod.", "u2", at(MONDAY, 3), {}))
-LATER = chat("two", "ann", ("u1", "Name two more birds.", None, at(TUESDAY, 0), {}),
+FIRST = chat("first", "ann", ("u1", "Name two birds.", None, at(MONDAY, 0), {}),
+             ("a1", LIST, "u1", at(MONDAY, 1), EDITED),
+             ("u2", "Go on with a fish.", "a1", at(MONDAY, 2), {}), ("a2", "A cod.", "u2", at(MONDAY, 3), {}))
+LATER = chat("later", "ann", ("u1", "Name two more birds.", None, at(TUESDAY, 0), {}),
              ("a1", LIST, "u1", at(TUESDAY, 1), EDITED))
-OTHERS = chat("three", "bob", ("u1", "Name two large birds.", None, at(TUESDAY, 2), {}),
+OTHERS = chat("others", "bob", ("u1", "Name two large birds.", None, at(TUESDAY, 2), {}),
               ("a1", LIST, "u1", at(TUESDAY, 3), EDITED))
 
 
