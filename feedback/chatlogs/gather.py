@@ -7,17 +7,19 @@ the salt can repeat, texts are scrubbed before a row exists, and what cannot be 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pyarrow as pa
 
+from feedback.chatlogs.drawers import Drawers
 from feedback.chatlogs.files import log_files
+from feedback.chatlogs.joining import Joined
 from feedback.chatlogs.parts import Conversation, Format
 from feedback.chatlogs.rows import Made, Origin, Rows
-from feedback.chatlogs.settle import settle
-from feedback.chatlogs.siblings import siblings
-from feedback.chatlogs.sniff import FORMATS, UNKNOWN, recognised
+from feedback.chatlogs.sniff import UNKNOWN, recognised
 from feedback.chatlogs.tally import Tally
 from generators.records import Broken, File, Record
 from privacy.names import Names
@@ -46,12 +48,12 @@ class Batch:
     """What signals of other records call some messages: `target_msg_id`, and the msg_id that is `meant`."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Gathered:
     """The messages and signals of some logs, and what became of everything that was read."""
 
-    messages: pl.DataFrame
-    """CHAT_MESSAGES, conversations together, each in the order it was read."""
+    drawers: Drawers
+    """The messages, and `day`, each conversation in the order it was read."""
     signals: pl.DataFrame
     """SIGNALS: those the logs hold, and those their trees tell."""
     counts: list[Count]
@@ -61,39 +63,43 @@ class Gathered:
     formats: dict[str, list[Count]]
     """The same counts for each format that was found."""
 
+    def pieces(self) -> Iterator[pl.DataFrame]:
+        """CHAT_MESSAGES by conv_id, each conversation in the order it was read; pieces of any size, in order."""
+        for piece in self.drawers.pieces():
+            yield piece.drop("day").sort("conv_id", maintain_order=True)
+
+    @cached_property
+    def messages(self) -> pl.DataFrame:
+        """The same in memory."""
+        return pl.concat(self.pieces())
+
 
 def gather(paths: Sequence[str], salt: Salt, *, forgotten: frozenset[str] = frozenset(), day: date | None = None,
            undated: Undated = None, scrubbed: bool = True, reader: str | Format | None = None,
-           finder: Names | None = None) -> Gathered:
-    """The messages and signals of all files that `paths` mean (files, globs, folders, zip archives).
+           finder: Names | None = None, folder: Path | None = None) -> Gathered:
+    """The messages and signals of all files that `paths` mean (files, globs, folders, zip archives, buckets).
 
     With `day`, a conversation with a message or signal of that day is given as it stood at the day's end, and of
     signals those of the day only. `forgotten` are salted digests of users, or conv_ids, whose rows are left out.
-    `reader` reads every file as this format instead of looking; `finder` finds names of people as well. Raises
-    InputError for a path without files, a file that no reader knows, or one that cannot be opened, BucketError where a
-    bucket fails, also in the middle of an object; a broken record is counted and told, and reading goes on.
+    `reader` reads every file as this format instead of looking; `finder` finds names of people as well. More messages
+    than memory should hold lie in `folder` meanwhile. Raises InputError for a path without files, a file that no reader
+    knows, or one that cannot be opened, BucketError where a bucket fails, also in the middle of an object; a broken
+    record is counted and told, and reading goes on.
     """
     tally = Tally()
-    batches = list(stream(paths, salt, tally, forgotten=forgotten, undated=undated, scrubbed=scrubbed, reader=reader,
-                          finder=finder))
-    read = pl.concat([_frame([], [], CHAT_MESSAGES), *(batch.messages for batch in batches)])
-    logged = pl.concat([_frame([], [], SIGNALS), *(batch.signals for batch in batches)])
-    names = pl.concat([_names([]), *(batch.names for batch in batches)])
-    del batches
-    if day is not None:  # what comes later has not happened yet: no branch, no main path, no regeneration
-        read = _until(day, read, "messages", tally)
-        logged = _until(day, logged, "signals", tally)
-    messages = settle(read)
-    tally.lose("messages", read.join(messages, on="msg_id", how="anti"), "its parents lead in a circle")
-    del read
-    trees = [format.name for format in (*FORMATS, reader) if isinstance(format, Format) and format.siblings]
-    told = siblings(messages.filter(pl.col("source_format").is_in(trees)))
-    tally.gain("signals", told)
-    signals = _aimed(pl.concat([_called(logged, names, messages), told]), messages, tally)
-    if day is not None:
-        messages, signals = _of_day(day, messages, signals, tally)
-    return Gathered(messages.drop("day").sort("conv_id", maintain_order=True), signals.drop("day").sort("event_id"),
-                    tally.counts, tally.told, {format: tally.of(format) for format in tally.formats})
+    read = Drawers(folder)
+    read.put(_frame([], [], CHAT_MESSAGES))
+    logged, names = [_frame([], [], SIGNALS)], [_names([])]
+    for batch in stream(paths, salt, tally, forgotten=forgotten, undated=undated, scrubbed=scrubbed, reader=reader,
+                        finder=finder):
+        # What comes after the day has not happened yet: no branch, no main path, no regeneration.
+        read.put(batch.messages if day is None else _until(day, batch.messages, "messages", tally))
+        logged.append(batch.signals if day is None else _until(day, batch.signals, "signals", tally))
+        names.append(batch.names)
+    whole = Joined(read, pl.concat(logged), pl.concat(names), tally, reader, folder)
+    kept = whole.messages if day is None else whole.of_day(day)
+    return Gathered(kept, whole.signals.drop("day").sort("event_id"), tally.counts, tally.told,
+                    {format: tally.of(format) for format in tally.formats})
 
 
 def stream(paths: Sequence[str], salt: Salt, tally: Tally, *, forgotten: frozenset[str] = frozenset(),
@@ -157,18 +163,6 @@ def _names(names: list[tuple[str, str]]) -> pl.DataFrame:
     return pl.DataFrame(names, {"target_msg_id": pl.String, "meant": pl.String}, orient="row")
 
 
-def _called(signals: pl.DataFrame, names: pl.DataFrame, messages: pl.DataFrame) -> pl.DataFrame:
-    """The signals, those that call a message by another name pointed at the message and its conversation."""
-    if names.is_empty():
-        return signals
-    # Several calls of a trace share its name: what is said of the trace is said of the last.
-    meant = names.unique("target_msg_id", keep="last", maintain_order=True).join(
-        messages.select("msg_id", into="conv_id"), left_on="meant", right_on="msg_id", how="inner")
-    return signals.join(meant, on="target_msg_id", how="left", maintain_order="left").with_columns(
-        target_msg_id=pl.coalesce("meant", "target_msg_id"), conv_id=pl.coalesce("into", "conv_id"),
-    ).select(signals.columns)
-
-
 def _rows_of(file: File, rows: Rows, undated: date | None, tally: Tally, reader: str | Format | None) -> Iterator[Made]:
     """The rows of each record of a file; one that cannot be used is counted and told."""
     name = Scrub().text(file.name)[0]
@@ -223,37 +217,7 @@ def _tell(found: Sequence[Conversation], made: Made, format: str, tally: Tally) 
     tally.dropped(format, "signals", made.dropped_signals)
 
 
-def _aimed(signals: pl.DataFrame, messages: pl.DataFrame, tally: Tally) -> pl.DataFrame:
-    """The signals that point at an answer we have; of what they were compared with, the answers that we have."""
-    answers = messages.filter(pl.col("role") == "assistant").select("msg_id")
-    nowhere = signals.join(messages, left_on="target_msg_id", right_on="msg_id", how="anti")
-    tally.lose("signals", nowhere, "its message is in no log")
-    kept = signals.join(answers, left_on="target_msg_id", right_on="msg_id", how="semi")
-    questions = signals.join(nowhere, on="event_id", how="anti").join(kept, on="event_id", how="anti")
-    tally.lose("signals", questions, "its message is no answer")
-    compared = kept.select("event_id", "compared").explode("compared").join(
-        answers, left_on="compared", right_on="msg_id", how="semi").group_by("event_id").agg(pl.col("compared").sort())
-    found = kept.drop("compared").join(compared, on="event_id", how="left", maintain_order="left").with_columns(
-        pl.col("compared").fill_null(pl.lit([], pl.List(pl.String))))
-    here = messages.select(evidence_msg_id="msg_id", here="msg_id")
-    return found.join(here, on="evidence_msg_id", how="left", maintain_order="left").with_columns(
-        evidence_msg_id="here").select(signals.columns)
-
-
 def _until(day: date, rows: pl.DataFrame, unit: str, tally: Tally) -> pl.DataFrame:
     tally.lose(unit, rows.filter(pl.col("day").is_null()), "of no day")
     tally.lose(unit, rows.filter(pl.col("day") > day), "of another day")
     return rows.filter(pl.col("day") <= day)
-
-
-def _of_day(day: date, messages: pl.DataFrame, signals: pl.DataFrame,
-            tally: Tally) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The conversations that someone spoke in or judged on the day, as they stood at its end."""
-    today = signals.filter(pl.col("day") == day)
-    touched = pl.concat([messages.filter(pl.col("day") == day)["conv_id"], today["conv_id"]]).unique()
-    then = messages.filter(pl.col("conv_id").is_in(touched.implode()))
-    tally.lose("messages", messages.join(then, on="msg_id", how="anti"), "of another day")
-    tally.lose("signals", signals.join(today, on="event_id", how="anti"), "of another day")
-    others = messages.join(then, on="conv_id", how="anti").unique("conv_id")
-    tally.lose("conversations", others, "of another day")
-    return then, _aimed(today, then, tally)

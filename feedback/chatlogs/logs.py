@@ -32,7 +32,7 @@ class ChatLogs:
         """
         undated = None if day is None else first_days(self.found, home, today)
         return gather(self.found, Salt.find(home), forgotten=forgotten | left_out(home), day=day, undated=undated,
-                      reader=self.reader, finder=self.names)
+                      reader=self.reader, finder=self.names, folder=home)
 
     @property
     def found(self) -> list[str]:

@@ -9,6 +9,8 @@ from typing import Any
 import polars as pl
 import pytest
 
+from feedback.chatlogs import drawers
+from feedback.chatlogs import gather as gather_module
 from feedback.chatlogs.gather import gather, stream
 from feedback.chatlogs.sniff import FORMATS
 from feedback.chatlogs.tally import Tally
@@ -218,3 +220,20 @@ def test_a_file_of_broken_lines_only_is_counted_and_one_that_breaks_off_gives_wh
 
 def test_formats_have_names_of_their_own() -> None:
     assert len({format.name for format in FORMATS}) == len(FORMATS)
+
+
+def test_messages_that_do_not_fit_into_memory_give_the_same_tables(tmp_path: Path,
+                                                                  monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [one for number in range(300) for one in tree(f"c{number}")]
+    path = log(tmp_path / "log.jsonl", *sorted(rows, key=lambda one: one["messageId"]))  # no conversation together
+    held, held_day = read(path), read(path, day=date(2024, 1, 2))
+    monkeypatch.setattr(drawers, "_HELD", 1 << 12)
+    monkeypatch.setattr(gather_module, "_ROWS", 50)
+    spilt, spilt_day = read(path, folder=tmp_path / "home"), read(path, folder=tmp_path, day=date(2024, 1, 2))
+    assert len(list(spilt.pieces())) == drawers._DRAWERS
+    assert held.messages.height == 1200
+    for one, other in ((held, spilt), (held_day, spilt_day)):
+        assert one.messages.equals(other.messages)
+        assert one.signals.equals(other.signals)
+        assert (one.counts, one.told) == (other.counts, other.told)
+    assert list((tmp_path / "home").iterdir()) == [], "what lies on disk has no name"
