@@ -155,7 +155,7 @@ _SAME_SCHEMA = {"judge_completions": TABLES["completions"], "test_completions": 
                 "unpaired_dropped": TABLES["dropped"], "lists_dropped": TABLES["dropped"],
                 "step_completions": TABLES["completions"], "rollouts": TABLES["responses"],
                 "rollout_executions": TABLES["executions"], "rollout_outcomes": TABLES["outcomes"],
-                "true_steps": TABLES["steps"], "repairs": TABLES["responses"],
+                "test_smells": TABLES["measurements"], "true_steps": TABLES["steps"], "repairs": TABLES["responses"],
                 "repair_completions": TABLES["completions"], "repair_programs": TABLES["programs"],
                 "repair_executions": TABLES["executions"], "repair_outcomes": TABLES["outcomes"],
                 "correct": TABLES["responses"], "detect_completions": TABLES["completions"],

@@ -8,6 +8,7 @@ from feedback.testcases.answers import Answers
 from feedback.testcases.execute import Execute
 from feedback.testcases.generate import Generate
 from feedback.testcases.given import Given
+from feedback.testcases.mutate import Mutate
 from feedback.testcases.references import SOURCE as REFERENCE
 from feedback.testcases.references import References
 from feedback.testcases.vote import Vote
@@ -84,6 +85,7 @@ def check_tests(dataset: "PreferenceDataset") -> None:
                           "preferences=pair_by_tests() or unpaired=unpaired_by_tests()")
     _check_tables(dataset)
     _check_kinds(dataset)
+    _check_inputs(dataset)
     _check_later(dataset, labels)
     _check_sources(dataset, labels)
     _check_counts(dataset)
@@ -126,13 +128,27 @@ def _check_kinds(dataset: "PreferenceDataset") -> None:
     for part in (*dataset.written_inputs, *dataset.case_sources, dataset.truth):
         kind = part.kind if isinstance(part, Generate | Given) else part.hidden.kind if isinstance(
             part, References) and part.hidden else runs
-        if kind != runs:
+        if kind != runs and (kind, runs) != ("tests", "call"):
             told = f"programs(kind={runs!r})" if dataset.programs else "answers()"
             raise ConfigError(f"{dataset.name}: {_named(part)} is of kind {kind!r}, and {told} reads {runs!r}; make "
                               "them of one kind")
     if any(isinstance(part, Generate) and not part.expected for part in dataset.case_sources):
         raise ConfigError(f"{dataset.name}: generate_inputs writes no expected outputs; in test_cases write "
                           "generate_cases(...), or vote_outputs()")
+
+
+def _check_inputs(dataset: "PreferenceDataset") -> None:
+    """Refuse mutations of nothing, or of texts."""
+    parts, calls = dataset.written_inputs, dataset.programs is not None and dataset.programs.kind == "call"
+    mutating = [isinstance(part, Mutate) for part in parts]
+    if any(mutating) and (all(mutating) or not calls):
+        raise ConfigError(f"{dataset.name}: mutate_inputs() changes the arguments of calls that other parts of "
+                          "test_inputs make; write programs() of kind 'call', and "
+                          "test_inputs=(generate_inputs(...), mutate_inputs())")
+    tests = [part for part in dataset.writers if part.kind == "tests"]
+    if lone := [part for part in tests if not (part in parts and part in dataset.case_sources)]:
+        raise ConfigError(f"{dataset.name}: generate_tests([{lone[0].names[0]!r}]) stands in one of test_inputs and "
+                          "test_cases; give the same to both: a test is what runs and says what is expected")
 
 
 def _check_sources(dataset: "PreferenceDataset", labels: "list[Label]") -> None:

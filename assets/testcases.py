@@ -19,14 +19,16 @@ from feedback.testcases.answers import Answers
 from feedback.testcases.execute import Runner
 from feedback.testcases.generate import Generate
 from feedback.testcases.given import Given, merged_inputs
+from feedback.testcases.mutate import Mutate
 from feedback.testcases.programs import Programs
 from feedback.testcases.references import References
 from feedback.testcases.runners import opened
 from feedback.testcases.vote import Vote, agreement
+from feedback.testcases.written import smells_of_inputs
 from generators.made import Made
 from generators.progress import Pace, Progress
 from generators.turns import Errand, collect_served
-from schemas import COMPLETIONS, EXECUTIONS, OUTCOMES, PROGRAMS, TEST_CASES, TEST_INPUTS
+from schemas import COMPLETIONS, EXECUTIONS, MEASUREMENTS, OUTCOMES, PROGRAMS, TEST_CASES, TEST_INPUTS
 from schemas.errors import ConfigError
 from schemas.funnel import Count, count, summed, told_as
 
@@ -63,19 +65,26 @@ def test_completions(dataset: PreferenceDataset) -> Stage:
 
 
 def test_inputs(dataset: PreferenceDataset) -> Stage:
-    """The stage that reads the inputs out of the replies and the prompts; calls no model."""
+    """The stage that reads the inputs out of the replies and the prompts, and mutates them; calls no model."""
+    smells = {"test_smells": MEASUREMENTS} if dataset.writes_tests else {}
 
     def make(means: Means, tables: Tables) -> Output:
-        made = [_inputs(part, means, tables) for part in dataset.written_inputs]
+        made = [_inputs(part, means, tables) for part in dataset.written_inputs if not isinstance(part, Mutate)]
+        written = merged_inputs([one.table for one in made]).table
+        made += [part(written) for part in dataset.written_inputs if isinstance(part, Mutate)]
         counts = summed(row for one in made for row in one.counts)
-        if len(made) == 1:
-            return Output(tables={"test_inputs": made[0].table}, counts=counts)
         every = merged_inputs([one.table for one in made])
-        return Output(tables={"test_inputs": every.table},
-                      counts=[*counts, *told_as("test_inputs, together", every.counts)])
+        if len(made) > 1:
+            counts += told_as("test_inputs, together", every.counts)
+        if not smells:
+            return Output(tables={"test_inputs": every.table}, counts=counts)
+        told = smells_of_inputs(tables["prompts"], every.table)
+        return Output(tables={"test_inputs": every.table, "test_smells": told.table},
+                      counts=[*counts, *told_as("test_inputs, smells", told.counts)])
 
-    return Stage(name="test_inputs", meaning=TEST_INPUTS.meaning, writes={"test_inputs": TEST_INPUTS},
-                 needs=("prompts", *asked(dataset)), make=make, show={"test_inputs": views.test_inputs},
+    return Stage(name="test_inputs", meaning=TEST_INPUTS.meaning, writes={"test_inputs": TEST_INPUTS, **smells},
+                 needs=("prompts", *asked(dataset)), make=make,
+                 show={"test_inputs": views.test_inputs, "test_smells": views.test_smells},
                  checks=checks.INPUT_CHECKS, check=checks.check_inputs)
 
 
@@ -146,9 +155,7 @@ def outcomes(dataset: PreferenceDataset) -> Stage:
 def _inputs(part: InputSource, means: Means, tables: Tables) -> Made:
     if isinstance(part, Generate):
         return part.test_inputs(tables["prompts"], tables["test_completions"], means.engines)
-    if isinstance(part, Given):
-        return part.test_inputs(tables["prompts"])
-    return part(tables["prompts"])
+    return part.test_inputs(tables["prompts"]) if isinstance(part, Given) else part(tables["prompts"])
 
 
 def cases_of(part: CaseSource, dataset: PreferenceDataset, means: Means, tables: Tables,

@@ -10,6 +10,7 @@ from assets.stage import Tables
 from assets.views import View
 from feedback.testcases.outcomes import passes, trivial
 from feedback.testcases.sandbox.codec import Unsupported, decode
+from feedback.testcases.smells import BAD_SMELLS, shares
 
 
 def programs(tables: Tables) -> Mapping[str, Any]:
@@ -28,6 +29,16 @@ def test_inputs(tables: Tables) -> Mapping[str, Any]:
              for row in told.head(SAMPLE).iter_rows(named=True)]
     return {"inputs by maker": frame(makers, "makers", "kind", "inputs"),
             "sample inputs": rows(("kind", "input", "makers"), cells)}
+
+
+def test_smells(tables: Tables) -> Mapping[str, Any]:
+    """Written tests: how many have what a test needs, style, and smells, and one that has a smell."""
+    told = tables["test_smells"]
+    bad = told.filter(pl.col("name").is_in(BAD_SMELLS) & (pl.col("value") == 1)).group_by("subject_id").agg(
+        smells=pl.col("name").sort().str.join(", ")).sort("subject_id").head(SAMPLE)
+    sample = bad.join(tables["test_inputs"].select(subject_id="input_id", test="value"), on="subject_id")
+    return {"what tests look like": frame(shares(told), "what", "tests", "share"),
+            **({"sample of tests that smell": frame(sample, "smells", "test")} if sample.height else {})}
 
 
 def executions(tables: Tables) -> Mapping[str, Any]:

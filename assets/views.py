@@ -193,6 +193,7 @@ _AUDIT = {
         "case_sources", ("source", "cases", "prompts", "voters", "share", "agreed", "trivial")),
     "outcomes of tests": (
         "test_outcomes", ("source", "outcomes", "pass", "fail", "error", "timeout", "unknown", "sandbox_error")),
+    "what tests look like that models wrote": ("smells", ("what", "tests", "share")),
     "votes that are right, by their share": (
         "calibration", ("low_share", "high_share", "cases", "prompts", "right", "value", "low", "high")),
     "pairs against the truth": ("standings", ("table", "standing", "pairs", "prompts", "value", "low", "high")),

@@ -12,7 +12,7 @@ from audits.bootstrap import DRAWS, resamples
 from audits.testcases import cases_per_prompt, pass_rates
 from feedback.jury.outcomes import pairwise
 from feedback.testcases.outcomes import passes
-from schemas import OUTCOMES, PREFERENCES, TABLES, TEST_CASES
+from schemas import MEASUREMENTS, OUTCOMES, PREFERENCES, TABLES, TEST_CASES
 
 DIGITS = 4
 MONEY_DIGITS = 6
@@ -165,7 +165,8 @@ def _estimate(rows: pl.DataFrame, why_not: str = "nobody voted") -> dict[str, An
 
 
 def _empty(name: str) -> pl.DataFrame:
-    table = {"kept": PREFERENCES, "true_cases": TEST_CASES, "true_outcomes": OUTCOMES}.get(name) or TABLES[name]
+    table = {"kept": PREFERENCES, "true_cases": TEST_CASES, "true_outcomes": OUTCOMES,
+             "test_smells": MEASUREMENTS}.get(name) or TABLES[name]
     return pl.DataFrame(pl.from_arrow(table.rows([])))
 
 

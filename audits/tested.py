@@ -16,15 +16,17 @@ from audits.testcases import (
     truth_of_tests,
 )
 from feedback.testcases.outcomes import passes, trivial
+from feedback.testcases.smells import shares
 from preferences.by_steps import POLICY as BY_STEPS
 from schemas.outcomes import VERDICTS
 
-INPUTS = ("test_inputs", "executions", "test_cases", "outcomes", "true_cases", "true_outcomes")
+INPUTS = ("test_inputs", "test_smells", "executions", "test_cases", "outcomes", "true_cases", "true_outcomes")
 BINS = 10
 TABLES: dict[str, dict[str, type[pl.DataType]]] = {
     "case_sources": {"source": pl.String, "cases": pl.Int64, "prompts": pl.Int64, "voters": pl.Float64,
                      "share": pl.Float64, "agreed": pl.Float64, "trivial": pl.Int64},
     "test_outcomes": {"source": pl.String, "outcomes": pl.Int64, **dict.fromkeys(VERDICTS, pl.Int64)},
+    "smells": {"what": pl.String, "tests": pl.Int64, "share": pl.Float64},
     "runs": {"kind": pl.String, "status": pl.String, "runs": pl.Int64, "flaky": pl.Int64},
     "test_sizes": {"tests": pl.Int64, "prompts": pl.Int64},
     "pass_rates": {"low_share": pl.Float64, "high_share": pl.Float64, "responses": pl.Int64},
@@ -40,8 +42,9 @@ def tested(given: Mapping[str, pl.DataFrame], draws: int, seed: int) -> dict[str
 
     case_sources: how many cases each source made, the mean share of votes, how many of them all sources agree on (of
     those with several), and how many tell no responses apart. pass_rates: responses that pass no test (0 to 0), all of
-    them (1 to 1), or a share between. standings: pairs against the truth. inversions: the order of pairs by the tests
-    of a source that did not make them. Both are of pairs of whole answers.
+    them (1 to 1), or a share between. smells: what tests look like that models wrote. standings: pairs against the
+    truth. inversions: the order of pairs by the tests of a source that did not make them. Both are of pairs of whole
+    answers.
     """
     if given["outcomes"].is_empty():
         return {name: pl.DataFrame(schema=columns) for name, columns in TABLES.items()}
@@ -76,6 +79,7 @@ def _shape(given: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
         "case_sources": by_source.join(alike, on="source", how="left").with_columns(
             pl.col("trivial").fill_null(0)).sort("source"),
         "test_outcomes": outcomes.group_by("source").agg(pl.len().alias("outcomes"), *fates).sort("source"),
+        "smells": shares(given["test_smells"]),
         "runs": given["executions"].group_by("kind", "status").agg(
             runs=pl.len(), flaky=(~pl.col("steady")).sum()).sort("kind", "status"),
         "test_sizes": cases_per_prompt(given["prompts"], cases).group_by("tests").agg(prompts=pl.len()).sort("tests"),

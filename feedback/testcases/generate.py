@@ -3,13 +3,14 @@
 A model that writes inputs alone, to be answered by the vote of the programs, follows PFPO (Jiao et al. 2025): one
 request a problem, exactly n inputs, positional arguments or the whole standard input. A model that also writes what
 it expects follows CodeT (Chen et al. 2023); models are poor at predicting results (MBPP, Austin et al. 2021), so what
-they expect is a source of its own.
+they expect is a source of its own. A model may also write test programs; those that could never say anything are
+dropped before anything runs, as by RLSQM (arXiv 2310.02368).
 """
 
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -19,21 +20,23 @@ from feedback.testcases.asking import Question, Questions, filled, said, some_en
 from feedback.testcases.given import case_rows, input_rows
 from feedback.testcases.programs import entry_of
 from feedback.testcases.sandbox.codec import encode
+from feedback.testcases.values import PASSED
+from feedback.testcases.written import lacks, run_by_itself
 from generators.ask import Ask
 from generators.engines import Engine
 from generators.made import Made
 from schemas.errors import ConfigError
 from schemas.funnel import count
 
-Kind = Literal["call", "stdin"]
+Kind = Literal["call", "stdin", "tests"]
 
 _FENCE = re.compile(r"\s*```(?:json)?[ \t\r]*\n(.*)\n[ \t]*```\s*", re.DOTALL)
-_ANY: dict[str, Any] = {"call": {"type": "array"}, "stdin": {"type": "string"}}
+_ANY: dict[str, Any] = {"call": {"type": "array"}, "stdin": {"type": "string"}, "tests": {"type": "string"}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generate:
-    """Lets models write inputs or cases; see `generate_inputs` and `generate_cases`."""
+    """Lets models write inputs, cases or tests; see `generate_inputs`, `generate_cases` and `generate_tests`."""
 
     names: tuple[str, ...]
     n: int
@@ -62,7 +65,7 @@ class Generate:
     def test_inputs(self, prompts: pl.DataFrame, completions: pl.DataFrame, engines: Mapping[str, Engine]) -> Made:
         """The inputs as TEST_INPUTS rows, equal ones of several models as one.
 
-        Counts: requests (failed by reason) and inputs (dropped: `duplicate`).
+        Counts: requests (failed by reason) and inputs (dropped: `duplicate`, or what a test lacks).
         """
         makers: dict[tuple[str, str], set[str]] = defaultdict(set)
         failed, asked, total = Counter[str](), 0, 0
@@ -71,15 +74,18 @@ class Generate:
             total += len(found)
             for value, _ in found:
                 makers[prompt, value].add(engine)
-        table = input_rows((prompt, self.kind, value, sorted(names)) for (prompt, value), names in makers.items())
-        dropped = Counter({"duplicate": total - table.height} if total > table.height else {})
+        lacking = self._lacking(prompts, makers)
+        table = input_rows((prompt, self.kind, value, sorted(names)) for (prompt, value), names in makers.items()
+                           if (prompt, value) not in lacking)
+        dropped = +Counter({"duplicate": total - len(makers)}) + Counter(lacking.values())
         return Made(table, [*count("test_inputs", "requests", asked + failed.total(), out=asked, failed=failed),
                             *count("test_inputs", "inputs", total, out=table.height, dropped=dropped)])
 
     def test_cases(self, prompts: pl.DataFrame, completions: pl.DataFrame, engines: Mapping[str, Engine]) -> Made:
         """The cases as TEST_CASES rows of source model: of each input the output that most replies expect.
 
-        Counts: requests (failed by reason) and inputs (dropped: `tie`, where replies contradict each other evenly).
+        Counts: requests (failed by reason) and inputs (dropped: `tie`, where replies contradict each other evenly, or
+        what a test lacks).
         """
         if not self.expected:
             raise ConfigError("test_cases: generate_inputs writes no expected outputs; use generate_cases")
@@ -89,9 +95,12 @@ class Generate:
             asked += 1
             for value, expected in found:
                 votes[prompt, value][expected] += 1
-        rows, dropped = [], Counter[str]()
+        lacking = self._lacking(prompts, votes)
+        rows, dropped = [], Counter(lacking.values())
         for (prompt, value), vote in votes.items():
             (best, top), *others = vote.most_common(2)
+            if (prompt, value) in lacking:
+                continue
             if others and others[0][1] == top:
                 dropped["tie"] += 1
             else:
@@ -113,8 +122,7 @@ class Generate:
             for prompt, messages, meta in rows:
                 entry = entry_of(messages, meta, self.entry) or "as the task names it"
                 text = filled(f"{what}_{self.kind}", task=said(messages), entry=entry, n=str(self.n))
-                yield Question(subject=prompt, prompt_id=prompt, messages=user(text),
-                               schema=cases_schema(self.kind) if self.expected else inputs_schema(self.kind))
+                yield Question(subject=prompt, prompt_id=prompt, messages=user(text), schema=self._schema())
 
         return Questions(drawn=drawn, engines=self.names)
 
@@ -127,15 +135,29 @@ class Generate:
             else:
                 yield answer.question.prompt_id, answer.engine.name, self._read(answer.text)[: self.n]
 
+    def _schema(self) -> dict[str, Any]:
+        if self.kind == "tests":
+            return tests_schema()
+        return cases_schema(self.kind) if self.expected else inputs_schema(self.kind)
+
+    def _lacking(self, prompts: pl.DataFrame, found: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
+        """The written tests that could never say anything, and what they lack; none of other inputs."""
+        if self.kind != "tests":
+            return {}
+        entries = {prompt: entry_of(messages, meta, self.entry)
+                   for prompt, messages, meta in prompts.select("prompt_id", "messages", "meta").iter_rows()}
+        told = ((one, lacks(one[1], entries[one[0]])) for one in found)
+        return {one: lack for one, lack in told if lack}
+
     def _read(self, text: str) -> list[tuple[str, str]]:
         """Encoded inputs, each once, with their encoded outputs, if asked for; ValueError says what is wrong."""
-        key = "cases" if self.expected else "inputs"
+        key = "tests" if self.kind == "tests" else "cases" if self.expected else "inputs"
         items = _object(text).get(key)
         if not isinstance(items, list) or not items:
             raise ValueError(f"no list of {key}")
         found: dict[str, str] = {}
         for item in items:
-            value, expected = self._case(item) if self.expected else (item, None)
+            value, expected = self._case(item)
             wanted = list if self.kind == "call" else str
             told = not self.expected or self.kind == "call" or isinstance(expected, str)
             if not isinstance(value, wanted) or not told:
@@ -151,6 +173,11 @@ class Generate:
         return text
 
     def _case(self, item: Any) -> tuple[Any, Any]:
+        """What was written of an input, and of what is expected; a test says what it expects by itself."""
+        if self.kind == "tests":
+            return run_by_itself(item) if isinstance(item, str) else item, PASSED
+        if not self.expected:
+            return item, None
         if not isinstance(item, dict) or not {"input", "expected"} <= item.keys():
             raise ValueError("a case lacks input or expected")
         return item["input"], item["expected"]
@@ -170,6 +197,16 @@ def generate_cases(engines: Sequence[str], n: int = 10, kind: Kind = "call", ent
     return _generate("generate_cases", engines, n, kind, expected=True, entry=entry)
 
 
+def generate_tests(engines: Sequence[str], n: int = 5, entry: str = "entry_point") -> Generate:
+    """Each engine writes up to `n` test programs a prompt, functions that assert what the function gives.
+
+    Give the same to `test_inputs` and `test_cases`, whose cases expect that the test passes. Tests that do not parse,
+    assert nothing, or never call the function are dropped; the style and smells of the others are measured. Raises
+    ConfigError on what cannot be.
+    """
+    return _generate("generate_tests", engines, n, "tests", expected=True, entry=entry)
+
+
 def inputs_schema(kind: Kind) -> dict[str, Any]:
     """The JSON schema of a reply with inputs; it does not depend on how many are asked for."""
     return _schema({"inputs": {"type": "array", "items": _ANY[kind]}})
@@ -181,9 +218,14 @@ def cases_schema(kind: Kind) -> dict[str, Any]:
     return _schema({"cases": {"type": "array", "items": _schema({"input": _ANY[kind], "expected": expected})}})
 
 
+def tests_schema() -> dict[str, Any]:
+    """The JSON schema of a reply with test programs."""
+    return _schema({"tests": {"type": "array", "items": _ANY["tests"]}})
+
+
 def _generate(step: str, engines: Sequence[str], n: int, kind: Kind, expected: bool, entry: str) -> Generate:
-    if kind not in _ANY:
-        raise ConfigError(f"{step}: kind={kind!r} must be 'call' or 'stdin'")
+    if kind not in _ANY or (kind == "tests") != (step == "generate_tests"):
+        raise ConfigError(f"{step}: kind={kind!r} must be 'call' or 'stdin'; generate_tests(...) writes test programs")
     if n < 1:
         raise ConfigError(f"{step}: n must be 1 or more")
     return Generate(names=some_engines(step, engines), n=n, kind=kind, expected=expected, entry=entry)

@@ -9,6 +9,7 @@ import polars as pl
 
 from feedback.testcases.programs import meta_of
 from feedback.testcases.sandbox.codec import encode
+from feedback.testcases.values import FAILED
 from generators.made import Made
 from schemas import RESPONSES, TEST_CASES, TEST_INPUTS
 from schemas.errors import ConfigError, SchemaError
@@ -106,7 +107,7 @@ def reference_cases(executions: pl.DataFrame, source: str = "reference") -> Made
     """What reference solutions gave, as TEST_CASES rows: differential testing (EvalPlus, Liu et al. 2023).
 
     `executions` are those of the references alone; where two references of a prompt differ, there is no case.
-    Counts inputs, dropped as "no output", "flaky" or "references differ".
+    Counts inputs, dropped as "no output", "flaky", "references differ" or (a written test) "reference fails".
     """
     rows, dropped = [], Counter[str]()
     for (prompt, input_, kind), runs in executions.group_by("prompt_id", "input_id", "kind"):
@@ -117,6 +118,8 @@ def reference_cases(executions: pl.DataFrame, source: str = "reference") -> Made
             dropped["flaky"] += 1
         elif len(outputs) > 1:
             dropped["references differ"] += 1
+        elif kind == "tests" and outputs == {FAILED}:
+            dropped["reference fails"] += 1
         else:
             rows.append({"test_id": case_id(str(input_), source, min(outputs)), "prompt_id": prompt,
                          "input_id": input_, "kind": kind, "source": source, "expected": min(outputs)})

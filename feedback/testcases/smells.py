@@ -70,6 +70,13 @@ def smells_of(test: str, entry: str | None) -> dict[str, bool]:
     return told if entry is None else {**told, "calls_focal": any(_calls(each, entry) for each in ast.walk(tree))}
 
 
+def shares(measurements: pl.DataFrame) -> pl.DataFrame:
+    """How many tests each check was told of, and the share that has it: what, tests, share, in the order of CHECKS."""
+    told = measurements.filter(pl.col("source") == SOURCE).group_by(what="name").agg(
+        tests=pl.len().cast(pl.Int64), share=pl.col("value").mean())
+    return pl.DataFrame({"what": CHECKS}).join(told, on="what", maintain_order="left")
+
+
 def sound(measurements: pl.DataFrame) -> list[str]:
     """Subjects that have all that a test needs, sorted: what is worth running."""
     needed = measurements.filter((pl.col("source") == SOURCE) & pl.col("name").is_in(NEEDED))

@@ -11,6 +11,8 @@ from feedback.testcases.maths.equal import Equal
 from feedback.testcases.sandbox.codec import Unsupported, decode, encode, same_value
 
 Verdict = Literal["pass", "fail", "unknown"]
+PASSED, FAILED = "passed", "failed"
+"""What a run of a test program gives."""
 Compare = Callable[[str, str], Equal]
 """Of two stated answers, the expected one first."""
 

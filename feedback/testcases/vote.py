@@ -16,7 +16,7 @@ import polars as pl
 from feedback.testcases.answers import answer_key
 from feedback.testcases.maths.votes import merge
 from feedback.testcases.maths.workers import MathsWorkers
-from feedback.testcases.values import vote_key
+from feedback.testcases.values import FAILED, vote_key
 from generators.made import Made
 from schemas import TEST_CASES
 from schemas.errors import ConfigError, SchemaError
@@ -38,8 +38,8 @@ class Vote:
         """TEST_CASES rows of source vote, sorted by test_id.
 
         `maths` are workers to prove stated answers equal in; by default some are started where any are needed. Counts
-        inputs, dropped as "too few voters", "tie" or "below share", and the different answers that are stated,
-        dropped as "merged": they are another one, otherwise written.
+        inputs, dropped as "too few voters", "tie", "below share" or (a written test) "fails most", and the different
+        answers that are stated, dropped as "merged": they are another one, otherwise written.
         """
         one_environment(executions)
         rows, dropped, total, stated, merged = [], Counter[str](), 0, 0, 0
@@ -52,6 +52,8 @@ class Vote:
                     votes = _merged(votes, workers)
                     merged += len(votes)
                 fate, best = self._decided(votes)
+                if kind == "tests" and best == FAILED:
+                    fate, best = "fails most", None
                 if best is None:
                     dropped[fate] += 1
                 else:

@@ -4,21 +4,17 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import polars as pl
 import pytest
-from rich.console import Console
 
 from assets.dataset import PreferenceDataset
 from assets.graph import assets_of
-from assets.home import Build
 from assets.recipe import build_stages, used_engines
 from assets.rounds import rounds, unrolled
-from assets.stage import Means
 from assets.tested_checks import check_step_pairs
 from feedback.imports.samples import samples
 from feedback.testcases.answers import answers
@@ -37,16 +33,13 @@ from feedback.testcases.sandbox.job import Limits
 from feedback.testcases.steps import cut, value_steps
 from feedback.testcases.vote import vote_outputs
 from filters.pairs import identical
-from generators.engines import Engine
 from generators.sample import sample
-from generators.store import ReplyStore
-from pipelines.commands.why import History
 from preferences.by_steps import pair_by_steps
 from preferences.by_tests import pair_by_tests
 from preferences.unpaired_by_tests import unpaired_by_tests
 from schemas.errors import ConfigError
-from schemas.funnel import Count
 from tests.generators.loopback import Loopback, Sent, said
+from tests.testcases.walked import Walked, balanced, fates
 
 RIGHT = "Add them.\n2 + 3\nThat is\n5, so\n\\boxed{5}"
 WRONG = "Multiply them.\n2 * 3\nThat is\n6, so\n\\boxed{6}"
@@ -85,43 +78,6 @@ def stepped(folder: Path, **more: Any) -> PreferenceDataset:
     return recipe(folder, **{"steps": STEPS, "preferences": pair_by_steps(floor=2 / 3, margin=None), **more})
 
 
-class Walked:
-    """A build, made as the assets make it, without Dagster: its tables, its funnel and its checks."""
-
-    def __init__(self, dataset: PreferenceDataset, folder: Path, url: str, store: Path | None = None) -> None:
-        self.build, self.store = Build(folder / "builds" / "later" / "one"), store or folder / "store"
-        self.tables: dict[str, pl.DataFrame] = {}
-        self.counts: dict[str, list[Count]] = {}
-        self.failed: list[str] = []
-        engines = {"policy": Engine(name="policy", url=url, model="tiny")}
-        with ReplyStore.open(self.store) as replies:
-            for stage in build_stages(dataset):
-                needs = {name: self.tables[name] for name in stage.needs}
-                if stage.make is None:
-                    assert stage.write_folder is not None
-                    stage.write_folder(self.build, needs)
-                    continue
-                output = stage.make(Means(engines=engines, store=replies, runs=folder / "runs"), needs)
-                self.tables |= output.tables
-                self.counts[stage.name] = list(output.counts)
-                for name, table in stage.writes.items():
-                    self.build.write(name, table, output.tables[name])
-                    if name in stage.show:
-                        assert stage.show[name]({**needs, **output.tables}) or output.tables[name].is_empty()
-                told = stage.check({**needs, **output.tables}) if stage.check else []
-                self.failed += [one.name for one in told if not one.passed]
-
-    def facts(self) -> dict[str, Any]:
-        return dict(json.loads((self.build.path / "audit" / "report.json").read_text()))
-
-    def why(self, table: str, row: int = 0) -> str:
-        console = Console(width=400, file=StringIO())
-        with ReplyStore.open(self.store) as store:
-            console.print(History(self.build, store).tell(table, self.tables[table].to_dicts()[row]))
-        assert isinstance(console.file, StringIO)
-        return console.file.getvalue()
-
-
 @pytest.fixture(scope="module")
 def server() -> Iterator[Loopback]:
     with Loopback(Policy()) as running:
@@ -142,14 +98,6 @@ def mended(server: Loopback, tmp_path_factory: pytest.TempPathFactory) -> Walked
     folder = tmp_path_factory.mktemp("repairs")
     return Walked(recipe(folder, repairs=REPAIRS, correct=keep_correct(cap=10), unpaired=unpaired_by_tests(bad=1.0)),
                   folder, server.url)
-
-
-def fates(counts: list[Count], step: str, unit: str) -> dict[str, int]:
-    return {row.reason or row.fate: row.count for row in counts if (row.step, row.unit) == (step, unit)}
-
-
-def balanced(counts: list[Count]) -> bool:
-    return sum(row.count if row.fate == "in" else -row.count for row in counts) == 0
 
 
 def test_beginnings_are_worth_the_completions_that_come_out_right(begun: Walked) -> None:

@@ -1,0 +1,45 @@
+"""Test programs that models write: made to run by themselves, what they lack, and what their syntax says of them."""
+
+import ast
+from collections.abc import Iterator
+
+import polars as pl
+
+from feedback.testcases.programs import entry_of, parsed
+from feedback.testcases.smells import NEEDED, smells, smells_of
+from generators.made import Made
+
+LACKS = dict(zip(NEEDED, ("does not parse", "asserts nothing", "never calls the function"), strict=True))
+"""Why a test that lacks what every test needs can say nothing."""
+
+
+def run_by_itself(test: str) -> str:
+    """The test program with a call of each of its test functions that nothing calls, as a test runner would."""
+    tree = parsed(test)
+    called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(
+        node.func, ast.Name)} if tree else set()
+    calls = [f"{name}()\n" for name in _tests(tree) if name not in called] if tree else []
+    return "".join([test.rstrip("\n"), "\n\n" if calls else "\n", *calls])
+
+
+def lacks(test: str, entry: str | None) -> str | None:
+    """What the test lacks without which it says nothing; None where it has all."""
+    found = smells_of(test, entry)
+    return next((why for name, why in LACKS.items() if not found.get(name, True)), None)
+
+
+def smells_of_inputs(prompts: pl.DataFrame, test_inputs: pl.DataFrame, field: str = "entry_point") -> Made:
+    """MEASUREMENTS rows of the test programs among the inputs: see `smells`."""
+    entries = pl.DataFrame([(prompt, entry_of(messages, meta, field)) for prompt, messages, meta in prompts.select(
+        "prompt_id", "messages", "meta").iter_rows()], {"prompt_id": pl.String, "entry": pl.String}, orient="row")
+    written = test_inputs.filter(pl.col("kind") == "tests").join(entries, on="prompt_id", how="left")
+    return smells(written.select("value", "entry", test_id="input_id"))
+
+
+def _tests(tree: ast.Module) -> Iterator[str]:
+    """The test functions at the top level that can be called as they are."""
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test"):
+            needed = len(node.args.posonlyargs) + len(node.args.args) - len(node.args.defaults)
+            if needed == 0 and all(value is not None for value in node.args.kw_defaults):
+                yield node.name
