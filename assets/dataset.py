@@ -16,6 +16,7 @@ from audits.accuracy import Quality
 from feedback.chatlogs.again import LoggedAgain
 from feedback.chatlogs.cues import Cues
 from feedback.chatlogs.detect import Detect
+from feedback.chatlogs.followups import FollowUps
 from feedback.chatlogs.logs import ChatLogs
 from feedback.chatlogs.validate import Validate
 from feedback.jury.aggregate import Aggregate
@@ -27,7 +28,6 @@ from feedback.testcases.generate import Generate
 from feedback.testcases.given import Given
 from feedback.testcases.keep_correct import KeepCorrect
 from feedback.testcases.loops import Repairs, Steps
-from feedback.testcases.mutate import Mutate
 from feedback.testcases.outcomes import Check
 from feedback.testcases.programs import Programs
 from feedback.testcases.references import References
@@ -47,7 +47,7 @@ from preferences.unpaired_by_tests import UnpairedByTests
 from schemas.errors import ConfigError
 
 CHECKOUT = Path(__file__).resolve().parent.parent
-Jury = Rate | Compare
+Jury = Rate | Compare | FollowUps
 Importer = Callable[[], Made]
 """Makes a table from the user's files, without a model call."""
 Derived = Callable[[pl.DataFrame], Made]
@@ -55,7 +55,7 @@ Derived = Callable[[pl.DataFrame], Made]
 Teller = Cues | Detect | Validate | Callable[[pl.DataFrame, pl.DataFrame], Made]
 """Makes feedback events of what users say: cues, a model, one that checks it, or a function of messages and signals."""
 Pairing = Pair | PairByTests | PairBySteps | PairByEvents
-InputSource = Generate | Given | Mutate | Derived
+InputSource = Generate | Given | Derived
 CaseSource = Vote | Generate | Given | References
 
 
@@ -73,14 +73,14 @@ class PreferenceDataset:
     responses: Sample | Importer
     """RESPONSES: `sample(...)`, an importer's `.responses`, or `logged()` of chat logs."""
     judgments: Jury | Importer | Sequence[Jury | Importer] | None = None
-    """JUDGMENTS: `rate(...)`, `compare(...)`, an importer's `.judgments`, or several; None: pairs need no votes."""
+    """JUDGMENTS: `rate(...)`, `compare(...)`, `follow_ups(...)`, an importer's `.judgments`, or several; None: pairs
+    need no votes."""
     rankings: Aggregate | None = None
     """RANKINGS: `mean()`, `median()`, `majority()`."""
     programs: Programs | None = None
     """PROGRAMS, the code in the responses: `programs()`; None: nothing is run."""
     test_inputs: InputSource | Sequence[InputSource] | None = None
-    """TEST_INPUTS: `generate_inputs(...)`, `generate_tests(...)`, `given(...)`, or several, then `mutate_inputs()` of
-    them; `answer_inputs` where answers are stated."""
+    """TEST_INPUTS: `generate_inputs(...)`, `given(...)`, or several; `answer_inputs` where answers are stated."""
     executions: Execute | Answers | None = None
     """EXECUTIONS: `execute()` runs programs, `answers()` reads what responses state."""
     test_cases: CaseSource | Sequence[CaseSource | Derived] | None = None
@@ -194,11 +194,6 @@ class PreferenceDataset:
         return tuple(dict.fromkeys(part for part in parts if isinstance(part, Generate)))
 
     @property
-    def writes_tests(self) -> bool:
-        """Whether models write test programs, whose style and smells are told."""
-        return any(part.kind == "tests" for part in self.writers)
-
-    @property
     def pairings(self) -> tuple[Pairing, ...]:
         """The parts of the preferences table: whole answers, beginnings, or both."""
         return _parts(self.preferences)
@@ -220,10 +215,11 @@ _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
     "feedback_events": ((Cues, Detect, Validate, Made, NoneType), "write cues(), or detect(...) and validate(...)"),
     "prompts": ((Made,), 'write read("prompts.jsonl") or an importer\'s .prompts'),
     "responses": ((Sample, Made), "write sample(...) or an importer's .responses"),
-    "judgments": ((Rate, Compare, Made, NoneType), "write rate(...), compare(...), or an importer's .judgments"),
+    "judgments": ((Rate, Compare, FollowUps, Made, NoneType),
+                  "write rate(...), compare(...), follow_ups(...), or an importer's .judgments"),
     "rankings": ((Aggregate, NoneType), "write mean(), median() or majority()"),
     "programs": ((Programs, NoneType), "write programs()"),
-    "test_inputs": ((Generate, Given, Mutate, FunctionType, NoneType),
+    "test_inputs": ((Generate, Given, FunctionType, NoneType),
                     "write generate_inputs(...), given(...), or answer_inputs"),
     "executions": ((Execute, Answers, NoneType), "write execute(), or answers()"),
     "test_cases": ((Vote, Generate, Given, References, FunctionType, NoneType),

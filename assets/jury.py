@@ -1,17 +1,18 @@
 """Stages that judge: the judges' raw replies, the votes read from them, and the rankings the votes add up to."""
 
+from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 import polars as pl
 
 from assets import views
 from assets.checks import RANKING_CHECKS, VOTE_CHECKS, check_rankings, check_votes
-from assets.dataset import PreferenceDataset
+from assets.dataset import Jury, PreferenceDataset
 from assets.generation import reply_counts
 from assets.stage import Means, Output, Stage, Tables
+from feedback.chatlogs.followups import FollowUps, length_correlation
 from feedback.jury.aggregate import Aggregate
-from feedback.jury.compare import Compare
-from feedback.jury.rate import Rate
 from generators.turns import Errand, collect_served
 from schemas import COMPLETIONS, JUDGMENTS, RANKINGS
 from schemas.funnel import summed
@@ -42,7 +43,7 @@ def judgments(dataset: PreferenceDataset) -> Stage:
     def make(means: Means, tables: Tables) -> Output:
         parts, counts = [], []
         for part in dataset.judged:
-            if isinstance(part, Rate | Compare):
+            if isinstance(part, Jury):
                 made = part.judgments(tables["prompts"], tables["responses"], tables["judge_completions"],
                                       means.engines)
             else:
@@ -52,9 +53,15 @@ def judgments(dataset: PreferenceDataset) -> Stage:
         votes = pl.concat(parts).sort("judgment_id")
         return Output(tables={"judgments": votes}, counts=summed(counts))
 
+    def show(tables: Tables) -> Mapping[str, Any]:
+        told = {f"{part.engine}: rank correlation of {part.aspect} with length": length_correlation(
+            part.scores(tables["judgments"]), tables["responses"], part.aspect)
+            for part in dataset.juries if isinstance(part, FollowUps)}
+        return {**views.judgments(tables), **{name: value for name, value in told.items() if value is not None}}
+
     asked = ("judge_completions",) if dataset.juries else ()
     return Stage(name="judgments", meaning=JUDGMENTS.meaning, writes={"judgments": JUDGMENTS},
-                 needs=("prompts", "responses", *asked), make=make, show={"judgments": views.judgments},
+                 needs=("prompts", "responses", *asked), make=make, show={"judgments": show},
                  checks=VOTE_CHECKS, check=check_votes)
 
 

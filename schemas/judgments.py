@@ -10,7 +10,7 @@ from schemas.table import Column, Rule, Table
 
 SUBJECTS = ("response", "pair", "list")
 OUTCOMES = ("win", "tie", "both_bad", "ranked", "scored", "abstain", "invalid")
-PROTOCOLS = ("rate_alone", "rate_together", "compare", "import")
+PROTOCOLS = ("rate_alone", "rate_together", "compare", "follow_ups", "import")
 ORDER_POLICIES = ("fixed", "random", "both-average", "both-else-tie")
 
 JUDGMENTS = Table(
@@ -18,7 +18,7 @@ JUDGMENTS = Table(
     version=1,
     meaning="one raw vote of one judge on a response, a pair or a list",
     columns=(
-        Column("judgment_id", pa.string(), "digest of reply key or import row, protocol, aspect, ids as shown"),
+        Column("judgment_id", pa.string(), "digest of reply keys or import row, protocol, aspect, ids as shown"),
         Column("prompt_id", pa.string(), "the prompt whose answers are judged"),
         Column("subject", pa.string(), "what is judged", values=SUBJECTS),
         Column("shown", pa.list_(pa.string()), "response_ids in the order the judge saw them"),
@@ -35,9 +35,10 @@ JUDGMENTS = Table(
         Column("strength", pa.float64(), "how strong the win is, as the judge says", null="the judge does not say"),
         Column("p_first", pa.float64(), "probability that the first shown wins, from logprobs", null="not measured"),
         Column("rationale", pa.string(), "the judge's reasons", null="it gave none"),
-        Column("request_id", pa.string(), "with sample and attempt: the reply that is this vote", null="imported"),
-        Column("sample", pa.int32(), "see request_id", null="imported"),
-        Column("attempt", pa.int32(), "see request_id", null="imported"),
+        Column("request_id", pa.string(), "with sample and attempt: the reply that is this vote",
+               null="imported, or of several replies"),
+        Column("sample", pa.int32(), "see request_id", null="imported, or of several replies"),
+        Column("attempt", pa.int32(), "see request_id", null="imported, or of several replies"),
         Column("rubric", pa.string(), "digest of the judge's prompt text and rubric", null="imported"),
         Column("reason", pa.string(), "why the vote is invalid or abstained", null="it is neither"),
     ),
@@ -58,5 +59,5 @@ JUDGMENTS = Table(
 
 
 def judgment_id(source: Sequence[str | int], protocol: str, aspect: str, shown: Sequence[str]) -> str:
-    """The id of a vote; `source` is the reply key (request_id, sample, attempt) or the import row."""
+    """The id of a vote; `source` is the reply key (request_id, sample, attempt), the requests, or the import row."""
     return digest("judgment", list(source), protocol, aspect, list(shown))

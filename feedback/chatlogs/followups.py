@@ -19,12 +19,15 @@ import polars as pl
 from generators.ask import Ask
 from generators.engines import Engine, engine_named
 from generators.made import Made
+from schemas.criteria import CRITERIA, criterion_id
 from schemas.errors import ConfigError, EngineError, SchemaError
-from schemas.funnel import count
+from schemas.funnel import count, told_as
+from schemas.judgments import JUDGMENTS, judgment_id
 from schemas.measurements import MEASUREMENTS
 
 BANK = Path(__file__).with_name("followups_en.txt")
 KINDS = ("positive", "negative")
+PROTOCOL = "follow_ups"
 _PARAMS = {"prompt_logprobs": 0, "max_tokens": 1, "temperature": 0.0}
 
 Bank = Mapping[str, tuple[str, ...]]
@@ -33,11 +36,13 @@ Bank = Mapping[str, tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FollowUps:
-    """Scores answers by follow-ups; made by `follow_ups`."""
+    """Scores answers by follow-ups, as a judge that reads and says nothing; made by `follow_ups`."""
 
     engine: str
     positive: tuple[str, ...]
     negative: tuple[str, ...]
+    aspect: str = "flr_z"
+    """What its votes are on."""
 
     @property
     def engines(self) -> set[str]:
@@ -84,10 +89,50 @@ class FollowUps:
         return Made(table, count("measurements", "responses", responses.height, out=len(whole),
                                  failed=Counter(failed.values())))
 
+    def judgments(self, prompts: pl.DataFrame, responses: pl.DataFrame, completions: pl.DataFrame,
+                  engines: Mapping[str, Engine]) -> Made:
+        """The votes, as JUDGMENTS rows: each answer's flr_z as its score, the raw difference beside it in words.
+
+        Counts and errors are those of `measurements`: an answer that cannot be measured has no vote.
+        """
+        told = self.measurements(prompts, responses, completions, engines)
+        scores = {(subject, name): value for subject, name, value in told.table.select(
+            "subject_id", "name", "value").iter_rows()}
+        engine, bank = engine_named(engines, self.engine, "follow_ups"), self._criterion()
+        asked: defaultdict[str, list[str]] = defaultdict(list)
+        for response, _, ask in self._asks(prompts, responses):
+            asked[response].append(ask.request_id(engine))
+        rows = [{"judgment_id": judgment_id(asked[name], PROTOCOL, self.aspect, [name]), "prompt_id": prompt,
+                 "subject": "response", "shown": [name], "judge": self.engine, "model": engine.model,
+                 "revision": engine.revision, "protocol": PROTOCOL, "aspect": self.aspect, "outcome": "scored",
+                 "order": [], "scores": [scores[name, self.aspect]],
+                 "rationale": f"kind follow-ups over unkind ones: {scores[name, 'flr']:+.4f} a token",
+                 "rubric": bank["criterion_id"]}
+                for name, prompt in responses.select("response_id", "prompt_id").iter_rows()
+                if (name, self.aspect) in scores]
+        table = pl.DataFrame(pl.from_arrow(JUDGMENTS.rows(rows))).sort("judgment_id")
+        return Made(table, told_as("judgments", told.counts))
+
+    def scores(self, judgments: pl.DataFrame) -> pl.DataFrame:
+        """Its votes, as MEASUREMENTS of responses."""
+        own = judgments.filter(pl.col("protocol") == PROTOCOL, pl.col("judge") == self.engine,
+                               pl.col("rubric") == self._criterion()["criterion_id"])
+        return own.select(subject_id=pl.col("shown").list.first(), name="aspect", value=pl.col("scores").list.first(),
+                          source="judge")
+
+    def criteria(self) -> pl.DataFrame:
+        """The bank, as a CRITERIA row; `rubric` of a vote is its id."""
+        return pl.DataFrame(pl.from_arrow(CRITERIA.rows([self._criterion()])))
+
     def calls(self, n_responses: int) -> tuple[int, int]:
         """Requests for that many answers; nothing is asked again."""
         asked = n_responses * (len(self.positive) + len(self.negative))
         return asked, asked
+
+    def _criterion(self) -> dict[str, str]:
+        text = "\n".join(["[positive]", *self.positive, "[negative]", *self.negative])
+        return {"criterion_id": criterion_id("rubric", PROTOCOL, text), "kind": "rubric", "name": PROTOCOL,
+                "scope": "judgments", "text": text}
 
     def _raw(self, scores: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
         return {name: fmean(those[one] for one in self.positive) - fmean(those[one] for one in self.negative)
@@ -108,7 +153,9 @@ class FollowUps:
 def follow_ups(engine: str, bank: Path = BANK) -> FollowUps:
     """Score answers by the follow-ups of a bank: a text file with lines under [positive] and [negative].
 
-    Raises ConfigError for a bank that cannot be read, or that lacks one of the two.
+    In a recipe `judgments=follow_ups("reader")`, `rankings=mean()` and `preferences=pair(...)`, whose gap and margin
+    are then in z-scores. No log is needed. A z-score is among the answers of the build: beside other answers an answer
+    gets another. Raises ConfigError for a bank that cannot be read, or that lacks one of the two.
     """
     told = read_bank(bank)
     return FollowUps(engine=engine, positive=told["positive"], negative=told["negative"])

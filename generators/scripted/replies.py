@@ -16,6 +16,10 @@ _ANSWER = re.compile(r'<answer name="([A-Z]+)">\n(.*?)\n</answer>', re.DOTALL)
 _CONVERSATION = re.compile(r"<conversation>(.*?)</conversation>", re.DOTALL)
 _ASPECT = re.compile(r"<aspect>(.*?)</aspect>", re.DOTALL)
 _SCALE = re.compile(r"<scale>\s*(-?[\d.]+)\s+to\s+(-?[\d.]+)\s*</scale>")
+_DENIES = re.compile(r"\b(?:no|not|nothing|wrong|boring)\b", re.IGNORECASE)
+"""What an unkind follow-up says."""
+_NATS = 3.0
+"""Nats that a word of a prompt costs."""
 _NEUTRAL = re.compile(r"&lt;(?=\s*/?\s*(?:conversation|turn|tools|answer|aspect|scale|reference)\b)", re.IGNORECASE)
 
 
@@ -116,6 +120,25 @@ def logprobs(said: Said) -> dict[str, Any] | None:
         {**_token(said.text[found.end(1) :], 0.0), "top_logprobs": []},
     ]
     return {"content": tokens, "refusal": None}
+
+
+def prompt_logprobs(seed: int, model: Model, body: Mapping[str, Any]) -> list[dict[str, dict[str, Any]] | None]:
+    """What vLLM gives as prompt_logprobs: each word of the conversation with its log-probability, the first one null.
+
+    The words of the last user turn are the likelier the better the model thinks the answer before it is, or the worse
+    where the turn denies something; all others are equally likely.
+    """
+    turns = body["messages"]
+    answer = next((_text(turn) for turn in reversed(turns) if turn.get("role") == "assistant"), "")
+    asked = plant.find_question(" ".join(_text(turn) for turn in turns if turn.get("role") == "user")) or ""
+    [points] = plant.perceived(seed, model, asked, "follow_up", [answer], 0)
+    last = -_NATS + (points - 5) / 5 * (-1 if _DENIES.search(_text(turns[-1])) else 1)
+    told: list[dict[str, dict[str, Any]] | None] = [None]
+    for turn in turns:
+        pieces = [f"<{turn.get('role')}>", *re.findall(r"\s*\S+", _text(turn)), "\n"]
+        likely = last if turn is turns[-1] else -_NATS
+        told += [{"0": {"logprob": likely, "rank": 1, "decoded_token": piece}} for piece in pieces]
+    return told
 
 
 def _token(text: str, logprob: float) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from generators.scripted.replies import Asked, Said, logprobs, read_request, say, spoil
+from generators.scripted.replies import Asked, Said, logprobs, prompt_logprobs, read_request, say, spoil
 from generators.scripted.script import Script
 from generators.scripted.tally import Served, Tally, ledger_lines
 
@@ -109,7 +109,10 @@ class Stage:
         if served.fault in ("malformed", "never_parse"):
             said = spoil(self.script.seed, said, asked, served.body, served.seed)
         served.said = said.text
-        return completion(body, said, f"chatcmpl-{served.body}-{served.seed}")
+        reply = completion(body, said, f"chatcmpl-{served.body}-{served.seed}")
+        if body.get("prompt_logprobs") is not None:
+            reply["prompt_logprobs"] = prompt_logprobs(self.script.seed, model, body)
+        return reply
 
     def _refused_key(self, request: web.BaseRequest) -> web.Response | None:
         """A refusal that repeats the key, as careless servers do, so that a client that passes it on is found out."""

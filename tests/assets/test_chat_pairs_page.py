@@ -18,6 +18,7 @@ def test_the_recipes_shown_are_datasets_with_all_their_stages() -> None:
         exec(code, names)  # type: ignore[arg-type]
         shown[names["dataset"].name] = [stage.name for stage in build_stages(names["dataset"])]
     assert {"messages", "turn_cues", "feedback_events", "prompts", "responses", "unpaired"} <= set(shown["mined"])
+    assert {"judge_completions", "judgments", "rankings"} <= set(shown["likelihood"])
     assert {"detect_completions", "validate_completions", "inference_completions", "summaries",
             "again_completions", "judgments"} <= set(shown["wildfeedback"])
 

@@ -123,6 +123,24 @@ def test_a_neutralised_tag_inside_an_answer_does_not_end_it(server: ScriptedServ
     assert server.ledger()[-1].shown == [text_digest(restored), text_digest("It is 0.")]
 
 
+def test_a_prompts_log_probabilities_spell_it_and_know_what_its_last_turn_would_mean(server: ScriptedServer) -> None:
+    told = {}
+    for given in (str(truth(question(4))), "0"):
+        for turn in ("Thank you, it works.", "That is wrong."):
+            said = [{"role": "user", "content": question(4)}, {"role": "assistant", "content": f"It is {given}."},
+                    {"role": "user", "content": turn}]
+            body = {"model": "judge-steady", "messages": said, "prompt_logprobs": 0, "max_tokens": 1}
+            first, *others = ask(server.port, "/v1/chat/completions", body)[1]["prompt_logprobs"]
+            own = [next(iter(token.values())) for token in others]
+            assert first is None
+            assert turn in "".join(token["decoded_token"] for token in own)
+            assert own[1]["logprob"] == -3.0
+            told[given, turn] = own[-2]["logprob"]
+    good, bad = str(truth(question(4))), "0"
+    assert told[good, "Thank you, it works."] > -3.0 > told[bad, "Thank you, it works."]
+    assert told[good, "That is wrong."] < -3.0 < told[bad, "That is wrong."]
+
+
 def test_logprobs_of_a_comparison_offer_the_other_verdicts(server: ScriptedServer) -> None:
     body = chat("judge-steady", judge_text(4, ["It is 0.", f"It is {truth(question(4))}."], ""), logprobs=True)
     _, reply, _ = ask(server.port, "/v1/chat/completions", body)
