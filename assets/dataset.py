@@ -28,6 +28,7 @@ from feedback.testcases.generate import Generate
 from feedback.testcases.given import Given
 from feedback.testcases.keep_correct import KeepCorrect
 from feedback.testcases.loops import Repairs, Steps
+from feedback.testcases.mutate import Mutate
 from feedback.testcases.outcomes import Check
 from feedback.testcases.programs import Programs
 from feedback.testcases.references import References
@@ -55,7 +56,7 @@ Derived = Callable[[pl.DataFrame], Made]
 Teller = Cues | Detect | Validate | Callable[[pl.DataFrame, pl.DataFrame], Made]
 """Makes feedback events of what users say: cues, a model, one that checks it, or a function of messages and signals."""
 Pairing = Pair | PairByTests | PairBySteps | PairByEvents
-InputSource = Generate | Given | Derived
+InputSource = Generate | Given | Mutate | Derived
 CaseSource = Vote | Generate | Given | References
 
 
@@ -80,7 +81,8 @@ class PreferenceDataset:
     programs: Programs | None = None
     """PROGRAMS, the code in the responses: `programs()`; None: nothing is run."""
     test_inputs: InputSource | Sequence[InputSource] | None = None
-    """TEST_INPUTS: `generate_inputs(...)`, `given(...)`, or several; `answer_inputs` where answers are stated."""
+    """TEST_INPUTS: `generate_inputs(...)`, `generate_tests(...)`, `given(...)`, or several, then `mutate_inputs()` of
+    them; `answer_inputs` where answers are stated."""
     executions: Execute | Answers | None = None
     """EXECUTIONS: `execute()` runs programs, `answers()` reads what responses state."""
     test_cases: CaseSource | Sequence[CaseSource | Derived] | None = None
@@ -194,6 +196,11 @@ class PreferenceDataset:
         return tuple(dict.fromkeys(part for part in parts if isinstance(part, Generate)))
 
     @property
+    def writes_tests(self) -> bool:
+        """Whether models write test programs, whose style and smells are told."""
+        return any(part.kind == "tests" for part in self.writers)
+
+    @property
     def pairings(self) -> tuple[Pairing, ...]:
         """The parts of the preferences table: whole answers, beginnings, or both."""
         return _parts(self.preferences)
@@ -219,7 +226,7 @@ _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
                   "write rate(...), compare(...), follow_ups(...), or an importer's .judgments"),
     "rankings": ((Aggregate, NoneType), "write mean(), median() or majority()"),
     "programs": ((Programs, NoneType), "write programs()"),
-    "test_inputs": ((Generate, Given, FunctionType, NoneType),
+    "test_inputs": ((Generate, Given, Mutate, FunctionType, NoneType),
                     "write generate_inputs(...), given(...), or answer_inputs"),
     "executions": ((Execute, Answers, NoneType), "write execute(), or answers()"),
     "test_cases": ((Vote, Generate, Given, References, FunctionType, NoneType),
