@@ -14,7 +14,7 @@ from assets.home import Build, Home
 from assets.show import cut, last_text
 from generators.store import ReplyStore
 from pipelines.commands.places import newest, scan, tables_of
-from pipelines.commands.why_events import Events
+from pipelines.commands.why_events import ASKED, Events
 from pipelines.commands.why_tests import Tests
 from schemas.errors import ConfigError
 
@@ -23,7 +23,9 @@ KEYS = {
     "prompts": "prompt_id", "completions": "request_id", "judge_completions": "request_id", "criteria": "criterion_id",
     "test_cases": "test_id", "test_inputs": "input_id", "programs": "program_id", "test_completions": "request_id",
     "feedback_events": "event_id", "messages": "msg_id",
+    "summaries": "criterion_id", **dict.fromkeys(ASKED, "request_id"),
     "steps": "step_id", "repairs": "response_id", "rollouts": "response_id", "critiques": "critique_id",
+    "tutored": "critique_id", "hint_repairs": "response_id", "hint_completions": "request_id",
     "step_completions": "request_id", "repair_completions": "request_id",
 }
 """Where an id may be found, in the order we look."""
@@ -66,8 +68,10 @@ class History:
                    "judge_completions": self.reply, "criteria": self.criterion, "test_cases": self.case,
                    "feedback_events": self.events.event, "messages": self.events.message,
                    "test_inputs": self.tests.given, "programs": self.program, "test_completions": self.reply,
+                   "summaries": self.events.wish, **dict.fromkeys(ASKED, self.reply),
                    "steps": self.step, "repairs": self.response, "rollouts": self.response,
-                   "critiques": self.critique, "step_completions": self.reply, "repair_completions": self.reply}
+                   "critiques": self.critique, "step_completions": self.reply, "repair_completions": self.reply,
+                   "tutored": self.critique, "hint_repairs": self.response, "hint_completions": self.reply}
         tellers[table](tree, row)
         return tree
 

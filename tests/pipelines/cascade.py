@@ -33,9 +33,12 @@ ENGINE = '[engines.{0}]\nurl = "{1}"\nmodel = "{0}"\nprice_in = 0\nprice_out = 1
 ACTS = {"That is wrong.": ("rejection", "negative"), "Thanks, that works!": ("positive", "positive"),
         "And a fish?": ("rejection", "negative"), "Go on with a fish.": ("continue", "neutral")}
 
+NEW = "An answer to"
+"""What every answer given again begins with."""
+
 
 async def answers(sent: Sent) -> Any:
-    """What is seen in turns holds but for the fish; complaints and edits hold one wish; the longer answer is better."""
+    """What is seen in turns holds but for the fish; complaints and edits hold one wish; a new answer is better."""
     model, turn = sent.body["model"], between("turn", sent.text) or ""
     if model == "finder":
         act, polarity = ACTS[turn]
@@ -47,8 +50,10 @@ async def answers(sent: Sent) -> Any:
     if model == "reader":
         return said(json.dumps({"wishes": ["The answer is right." if turn else "The answer is a list."]}))
     if model == "teacher":
-        return said(f"An answer to {sent.text} of {len(sent.body['messages'])} turns, number {sent.number}")
-    return said(json.dumps({"rationale": "by chance", "verdict": "A"}))
+        return said(f"{NEW} {sent.text} of {len(sent.body['messages'])} turns, number {sent.number}")
+    first, second = (NEW in part for part in sent.text.split('<answer name="B">'))
+    verdict = "tie" if first == second else "A" if first else "B"
+    return said(json.dumps({"rationale": "the new one", "verdict": verdict}))
 
 
 def server() -> Loopback:
@@ -70,14 +75,17 @@ def recipe(folder: Path, url: str, **more: Any) -> PreferenceDataset:
 
 
 def built(made: PreferenceDataset, last: str = "rankings") -> dict[str, pl.DataFrame]:
-    """The tables of the recipe up to one of them, in the home and the store of the environment."""
+    """The tables of the recipe up to one of them, in the home and the store of the environment; written as a build."""
     tables: dict[str, pl.DataFrame] = {}
     home = Home.find()
     with ReplyStore.open(home.store) as store:
         means = Means(engines=load_engines(made.engines), store=store, runs=home.runs, home=home.root)
         for stage in build_stages(made):
             if stage.make is not None and last not in tables:
-                tables |= stage.make(means, {name: tables[name] for name in stage.needs}).tables
+                output = stage.make(means, {name: tables[name] for name in stage.needs})
+                tables |= output.tables
+                for name, schema in stage.writes.items():
+                    home.build(made.slug, "all").write(name, schema, output.tables[name])
     return tables
 
 
