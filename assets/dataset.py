@@ -27,7 +27,7 @@ from feedback.testcases.execute import Execute
 from feedback.testcases.generate import Generate
 from feedback.testcases.given import Given
 from feedback.testcases.keep_correct import KeepCorrect
-from feedback.testcases.loops import Repairs, Steps
+from feedback.testcases.loops import Hints, Repairs, Steps
 from feedback.testcases.mutate import Mutate
 from feedback.testcases.outcomes import Check
 from feedback.testcases.programs import Programs
@@ -94,6 +94,8 @@ class PreferenceDataset:
     """STEPS: `steps(cut(...), complete([...]), value_steps(...))`, for `pair_by_steps(...)`."""
     repairs: Repairs | None = None
     """RESPONSES made of those that fail: `repairs(repair([...]), report(...))`; pairs and labels read them too."""
+    hints: Hints | None = None
+    """CRITIQUES that help a weak student to repair: `hints(tutor([...]), repair([...], n=10, rounds=1))`."""
     correct: KeepCorrect | None = None
     """RESPONSES that pass every test, to fine-tune on: `keep_correct(cap=10)`."""
     preferences: Pairing | Sequence[PairByTests | PairBySteps]
@@ -206,9 +208,9 @@ class PreferenceDataset:
         return _parts(self.preferences)
 
     @property
-    def loops(self) -> tuple[Steps | Repairs, ...]:
+    def loops(self) -> tuple[Steps | Repairs | Hints, ...]:
         """What asks models again once tests are known."""
-        return tuple(part for part in (self.steps, self.repairs) if part is not None)
+        return tuple(part for part in (self.steps, self.repairs, self.hints) if part is not None)
 
     @property
     def calls_models(self) -> bool:
@@ -234,6 +236,7 @@ _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
     "outcomes": ((Check, NoneType), "write check()"),
     "steps": ((Steps, NoneType), "write steps(cut(), complete([...]), value_steps())"),
     "repairs": ((Repairs, NoneType), "write repairs(repair([...]))"),
+    "hints": ((Hints, NoneType), "write hints(tutor([...]), repair([...], n=10, rounds=1))"),
     "correct": ((KeepCorrect, NoneType), "write keep_correct()"),
     "preferences": ((Pair, PairByTests, PairBySteps, PairByEvents),
                     'write pair("best-worst"), pair_by_tests(), pair_by_steps(), or pair_by_events(...)'),

@@ -47,7 +47,7 @@ def steps(dataset: PreferenceDataset, operator: Steps) -> Stage:
     def make(means: Means, tables: Tables) -> Output:
         prompts, responses = tables["prompts"], tables["responses"]
         begun = operator.cut(responses.filter(pl.col("role") == "candidate"), tables["outcomes"])
-        replies = _asked(dataset, means, Errand(
+        replies = asked(dataset, means, Errand(
             plan=lambda engines: operator.complete.plan(prompts, responses, begun.table, engines),
             parse=operator.complete.parse), operator.complete.engines)
         rollouts = operator.complete.responses(prompts, responses, begun.table, replies, means.engines)
@@ -120,9 +120,9 @@ class _Loop:
         told = self.operator.report(fresh["responses"], fresh["outcomes"], self.tables["test_cases"],
                                     self.tables["test_inputs"], fresh["executions"], fresh["programs"])
         bad = told.table.filter(pl.col("text").str.starts_with(BAD))
-        replies = _asked(self.dataset, self.means, Errand(
+        replies = asked(self.dataset, self.means, Errand(
             plan=lambda engines: repair.plan(prompts, fresh["responses"], bad, engines),
-            parse=repair.parse), repair.engines) if bad.height else _empty(COMPLETIONS)
+            parse=repair.parse), repair.engines if bad.height else set())
         made = repair.responses(prompts, fresh["responses"], bad, replies, self.means.engines)
         ran = tried(self.dataset, self.means, self.tables, made.table, step)
         found = {"responses": made.table, "programs": ran.programs, "executions": ran.executions,
@@ -177,7 +177,10 @@ def tried(dataset: PreferenceDataset, means: Means, tables: Tables, responses: p
                  cpu_ms=cpu_ms(ran.table))
 
 
-def _asked(dataset: PreferenceDataset, means: Means, errand: Errand, engines: set[str]) -> pl.DataFrame:
+def asked(dataset: PreferenceDataset, means: Means, errand: Errand, engines: set[str]) -> pl.DataFrame:
+    """The replies of these engines to what the errand asks; none where there is no engine to ask."""
+    if not engines:
+        return _empty(COMPLETIONS)
     [replies] = collect_served([errand], means.engines, engines, means.store, reasks=dataset.reasks,
                                budget=means.budget, progress=means.progress, started=means.started)
     return replies

@@ -1,4 +1,4 @@
-"""What the UI shows of what models are asked once tests are known: beginnings and their values, repairs."""
+"""What the UI shows of what models are asked once tests are known: beginnings and their values, repairs, hints."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -56,3 +56,22 @@ def critiques(tables: Tables) -> Mapping[str, Any]:
     """Reports: a few, and what they were worth."""
     return {"sample reports": frame(tables["critiques"].sort("score", "critique_id", descending=[True, False],
                                                              nulls_last=True).head(SAMPLE), "text", "round", "score")}
+
+
+def hints(tables: Tables) -> Mapping[str, Any]:
+    """Hints that help: a few, with how many more repairs pass, beside the answers they are of."""
+    told = tables["hints"].sort("score", "critique_id", descending=[True, False]).head(SAMPLE).join(
+        tables["responses"].select("response_id", answer="text"), on="response_id", maintain_order="left").join(
+        tables["prompts"].select("prompt_id", "messages"), on="prompt_id", maintain_order="left")
+    cells = [(last_text(row["messages"]), row["answer"], row["text"], row["score"])
+             for row in told.iter_rows(named=True)]
+    return {"sample hints that help": rows(("prompt", "answer", "hint", "more repairs pass by"), cells)}
+
+
+def tutored(tables: Tables) -> Mapping[str, Any]:
+    """All hints: how many there are of each gain, and how many of them are kept."""
+    kept = tables["hints"].select("critique_id", kept=pl.lit(1))
+    met = tables["tutored"].join(kept, on="critique_id", how="left").with_columns(gain=pl.col("score").round(1))
+    told = met.group_by("critic", "gain").agg(hints=pl.len(), kept=pl.col("kept").count()).sort(
+        "critic", "gain", nulls_last=True)
+    return {"hints by gain": frame(told, "critic", "gain", "hints", "kept")}

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Label = PairByTests | PairBySteps | UnpairedByTests
 
 _TABLES = ("programs", "test_inputs", "executions", "test_cases", "outcomes")
-_LATER = ("steps", "repairs", "correct")
+_LATER = ("steps", "repairs", "hints", "correct")
 
 
 def check_pairings(dataset: "PreferenceDataset") -> None:
@@ -114,9 +114,10 @@ def _check_later(dataset: "PreferenceDataset", labels: "list[Label]") -> None:
         raise ConfigError(f"{dataset.name}: steps are made, but nothing pairs them; write preferences=pair_by_steps(), "
                           "or (pair_by_tests(), pair_by_steps()), or leave steps out")
     made = {source_of(part) for part in dataset.case_sources}
-    if dataset.repairs is not None and (unmade := sorted(set(dataset.repairs.report.sources or ()) - made)):
-        raise ConfigError(f"{dataset.name}: report(sources=...) names {', '.join(unmade)}, and test_cases makes "
-                          f"{', '.join(sorted(made))}, so that nothing would be repaired; name what is made")
+    for loop in (dataset.repairs, dataset.hints):
+        if loop is not None and (unmade := sorted(set(loop.report.sources or ()) - made)):
+            raise ConfigError(f"{dataset.name}: report(sources=...) names {', '.join(unmade)}, and test_cases makes "
+                              f"{', '.join(sorted(made))}, so that nothing would be repaired; name what is made")
     if dataset.repairs is not None and all(isinstance(part, PairBySteps) for part in labels):
         raise ConfigError(f"{dataset.name}: repairs are made, but pair_by_steps() reads beginnings of answers alone; "
                           "add unpaired=unpaired_by_tests(), or leave repairs out")

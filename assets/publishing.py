@@ -29,7 +29,8 @@ from feedback.testcases.references import References
 from privacy.scan import Alarm, in_words
 
 REPORT = "report.json"
-REPLIES = ("completions", "test_completions", "judge_completions", "step_completions", "repair_completions")
+REPLIES = ("completions", "test_completions", "judge_completions", "step_completions", "repair_completions",
+           "hint_completions")
 AUDIT_CHECKS = (
     CheckSpec(name="judges_agree_beyond_chance", meaning="the interval of Krippendorff's alpha lies above 0",
               blocking=False),

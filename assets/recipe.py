@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from assets import again, cascade, chatlogs, generation, jury, later, preferences, publishing, testcases
+from assets import again, cascade, chatlogs, generation, hints, jury, later, preferences, publishing, testcases
 from assets.dataset import CHECKOUT, PreferenceDataset, known_engines
 from assets.stage import Stage
 from assets.truth import truth
@@ -85,6 +85,8 @@ def _tested(dataset: PreferenceDataset) -> list[Stage]:
         stages.append(later.repairs(dataset, dataset.repairs))
     if dataset.steps:
         stages.append(later.steps(dataset, dataset.steps))
+    if dataset.hints:
+        stages.append(hints.hints(dataset, dataset.hints))
     if dataset.correct:
         stages.append(later.correct(dataset, dataset.correct))
     if isinstance(dataset.truth, References | Given):

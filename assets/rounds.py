@@ -102,6 +102,7 @@ def _at(dataset: "PreferenceDataset", plan: Rounds, number: int) -> "PreferenceD
     return replace(dataset, round=number, rounds=replace(plan, policy=policy),
                    steps=dataset.steps and dataset.steps.asking(first, now),
                    repairs=dataset.repairs and dataset.repairs.asking(first, now),
+                   hints=dataset.hints and dataset.hints.asking(first, now),
                    responses=replace(dataset.responses, pool=pool),
                    prompts=OfRound(prompts=dataset.prompts, round=number, n=plan.n, seed=plan.seed))
 

@@ -1,6 +1,6 @@
-"""What is made of responses once their tests are known: values of their beginnings, and repairs.
+"""What is made of responses once their tests are known: values of their beginnings, repairs, and hints that help.
 
-Both ask models again and run what comes back on the tests there are; no test case is made of it.
+All ask models again and run what comes back on the tests there are; no test case is made of it.
 """
 
 from collections.abc import Sequence
@@ -8,12 +8,14 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from feedback.testcases.completing import Complete
+from feedback.testcases.hints import KeepHints, keep_hints
 from feedback.testcases.repair import Repair
 from feedback.testcases.reports import Report, report
 from feedback.testcases.steps import Cut, ValueSteps, value_steps
+from feedback.testcases.tutor import Tutor
 from schemas.errors import ConfigError
 
-Asking = TypeVar("Asking", Complete, Repair)
+Asking = TypeVar("Asking", Complete, Repair, Tutor)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,9 +27,9 @@ class Steps:
     value: ValueSteps
 
     @property
-    def asks(self) -> Complete:
+    def asks(self) -> tuple[Complete]:
         """What asks models."""
-        return self.complete
+        return (self.complete,)
 
     def asking(self, old: str, new: str) -> "Steps":
         """The same, with one engine in another's place."""
@@ -46,9 +48,9 @@ class Repairs:
     repair: Repair
 
     @property
-    def asks(self) -> Repair:
+    def asks(self) -> tuple[Repair]:
         """What asks models."""
-        return self.repair
+        return (self.repair,)
 
     def asking(self, old: str, new: str) -> "Repairs":
         """The same, with one engine in another's place."""
@@ -58,6 +60,30 @@ class Repairs:
         """The most requests for so many answers, re-asks apart: each of them fails, and each repair of it."""
         each = self.repair.n * len(self.repair.names)
         return sum(answers * int(each ** number) for number in range(1, self.repair.rounds + 1))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hints:
+    """Keeps hints that help a weak student; see `hints`."""
+
+    tutor: Tutor
+    student: Repair
+    keep: KeepHints
+    report: Report
+
+    @property
+    def asks(self) -> tuple[Tutor, Repair]:
+        """What asks models."""
+        return (self.tutor, self.student)
+
+    def asking(self, old: str, new: str) -> "Hints":
+        """The same, with one engine in another's place."""
+        return replace(self, tutor=_asking(self.tutor, old, new), student=_asking(self.student, old, new))
+
+    def calls(self, prompts: int, answers: int) -> int | None:
+        """The most requests for so many answers, re-asks apart: each of them fails, and no two are equal."""
+        told = self.tutor.n * len(self.tutor.names)
+        return answers * (told + self.student.n * len(self.student.names) * (told + 1))
 
 
 def steps(cut: Cut, complete: Complete, value: ValueSteps | None = None) -> Steps:
@@ -80,6 +106,26 @@ def repairs(repair: Repair, report: Report = report()) -> Repairs:  # noqa: B008
     if not repair.told:
         raise ConfigError("repairs: told=False shows no report; it is what hints are compared with, by `uplift`")
     return Repairs(report=report, repair=repair)
+
+
+def hints(tutor: Tutor, student: Repair, keep: KeepHints | None = None, report: Report = report()) -> Hints:  # noqa: B008
+    """Let a tutor write hints for answers that fail, and keep those with which a weak student repairs more (GPT4Hints).
+
+    The student repairs each answer `n` times with every hint of it, and as often without; write
+    `repair(["student"], n=10, rounds=1)`. `keep` is `keep_hints(threshold, least)`, by default with the student's n as
+    least. `report` is what the tutor sees of the tests. Raises ConfigError on what cannot be.
+    """
+    keep = keep or keep_hints(least=student.n if isinstance(student, Repair) else 1)
+    _are("hints", (tutor, student, keep, report), (Tutor, Repair, KeepHints, Report),
+         "hints(tutor([...]), repair([...], n=10, rounds=1), keep_hints(0.2))")
+    if not student.told or student.explain or student.rounds != 1:
+        raise ConfigError("hints: the student repairs once from each hint, and alone; write repair([...], n=10, "
+                          "rounds=1)")
+    tries = student.n * len(student.names)
+    if tries < keep.least:
+        raise ConfigError(f"hints: keep_hints(least={keep.least}) needs as many repairs on either side, and the "
+                          f"student makes {tries}; raise n in repair(...), or lower least")
+    return Hints(tutor=tutor, student=student, keep=keep, report=report)
 
 
 def _are(name: str, parts: Sequence[object], kinds: Sequence[type], remedy: str) -> None:

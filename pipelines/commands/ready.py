@@ -58,7 +58,8 @@ def _asked_with(dataset: PreferenceDataset) -> list[tuple[str, dict[str, Any]]]:
     readers = [part for part in (*dataset.tellers, dataset.responses)
                if isinstance(part, Detect | Validate | LoggedAgain)]
     asked += [(name, {}) for part in readers for name in sorted(part.engines)]
-    asked += [(name, dict(loop.asks.params)) for loop in dataset.loops for name in sorted(loop.asks.engines)]
+    asked += [(name, dict(part.params)) for loop in dataset.loops
+              for part in loop.asks for name in sorted(part.engines)]
     if isinstance(dataset.responses, Sample):
         shared = dict(dataset.responses.params)
         asked += [(member.engine, {**shared, **(member.params or {})}) for member in dataset.responses.pool]

@@ -15,8 +15,9 @@ Find = Callable[[str, pl.Expr], Sequence[Any]]
 Tell = Callable[[Tree, Any], None]
 SHOWN = 12
 """Outcomes of a response that are shown."""
-LATER = {"responses": ("repairs", "rollouts"), "programs": ("repair_programs",),
-         "executions": ("repair_executions", "rollout_executions"), "outcomes": ("repair_outcomes", "rollout_outcomes")}
+LATER = {"responses": ("repairs", "rollouts", "hint_repairs"), "programs": ("repair_programs", "hint_programs"),
+         "executions": ("repair_executions", "rollout_executions", "hint_executions"),
+         "outcomes": ("repair_outcomes", "rollout_outcomes", "hint_outcomes")}
 """Where rows stand of answers that were made later: repairs, and completions of beginnings."""
 
 
@@ -59,9 +60,10 @@ class Tests:
 
     def repaired(self, tree: Tree, row: Any) -> list[Any]:
         """What a repair was told; gives the answers it was made from."""
-        for critique in self._find("critiques", pl.col("critique_id").is_in(row["critiques"])):
-            worth = "" if critique["score"] is None else f", repairs pass {critique['score']:.0%} of the tests"
-            tree.add(f"told by {critique['critic']}{worth}: {_say(critique['text'])}")
+        for table, worth in (("critiques", "repairs pass {:.0%} of the tests"), ("tutored", "{:+.0%} repairs pass")):
+            for critique in self._find(table, pl.col("critique_id").is_in(row["critiques"])):
+                told = "" if critique["score"] is None else f", {worth.format(critique['score'])}"
+                tree.add(f"told by {critique['critic']}{told}: {_say(critique['text'])}")
         return self.every("responses", pl.col("response_id").is_in(row["parents"]))
 
     def outcome(self, tree: Tree, row: Any) -> None:
