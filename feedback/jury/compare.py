@@ -17,7 +17,7 @@ import polars as pl
 from feedback.jury import parse, render
 from feedback.jury.ballots import Answer, Ballot, Case, Poll, Reply, Vote, cases, check_names, own
 from feedback.jury.logprobs import p_first
-from feedback.jury.render import Wording
+from feedback.jury.render import Reference, Wording
 from generators.ask import Ask
 from generators.engines import Engine, engine_named
 from generators.made import Made
@@ -42,7 +42,7 @@ class Compare:
     rubric: str
     """The rubric's text; empty where the prompt has no room for one."""
     prompt: Prompt
-    reference: bool
+    reference: Reference
     allow_self: bool
     seed: int
 
@@ -58,7 +58,7 @@ class Compare:
         wordings = self._wordings()
 
         def wording(ballot: Ballot) -> Wording:
-            return wordings[self.reference and ballot.case.reference is not None]
+            return wordings[bool(self.reference) and ballot.case.reference is not None]
 
         return Poll(
             cases=cases(prompts, responses), engines=engines, wording=wording, schema=self._schema,
@@ -128,15 +128,15 @@ class Compare:
     def _wordings(self) -> dict[bool, Wording]:
         """By whether a reference is shown."""
         template = _TEMPLATES[self.prompt]
-        return {reference: render.wording(template, self.aspect, self.rubric, None, reference)
-                for reference in ((False, True) if self.reference else (False,))}
+        return {shown: render.wording(template, self.aspect, self.rubric, None, shown and self.reference)
+                for shown in ((False, True) if self.reference else (False,))}
 
 
 def compare(
     judges: Sequence[str],
     aspect: str = "overall",
     order: Order = "both-else-tie",
-    reference: bool = False,
+    reference: Reference = False,
     allow_self: bool = False,
     seed: int = 0,
     pairs: Literal["all", "baseline"] = "all",
@@ -147,12 +147,14 @@ def compare(
 
     `pairs`: all pairs, or each candidate with each answer of role baseline. Identical texts are not compared. With
     `reference`, a prompt's reference answer is shown to the judge; a prompt that has none is judged without, and its
-    votes' rubric digest says so. `rubric`: None for the one we ship, else its text or file. `prompt`: "brief" asks in a
-    few lines, without a rubric, as small judges need it (the pocket judges know no other). A judge does not vote where
-    an answer of its own model is shown, unless `allow_self`. Where the engine's params ask for logprobs, votes carry
-    p_first. Raises ConfigError on what cannot be.
+    votes' rubric digest says so; "checklist" says that it is no answer but a list of what the user wants. `rubric`:
+    None for the one we ship, else its text or file. `prompt`: "brief" asks in a few lines, without a rubric, as small
+    judges need it (the pocket judges know no other). A judge does not vote where an answer of its own model is shown,
+    unless `allow_self`. Where the engine's params ask for logprobs, votes carry p_first. Raises ConfigError on what
+    cannot be.
     """
     check_names("judge", judges)
+    render.check_reference("compare", reference)
     check_names("aspect", (aspect,))
     if order not in ORDER_POLICIES:
         raise ConfigError(f"compare: order={order!r} must be one of {', '.join(ORDER_POLICIES)}")

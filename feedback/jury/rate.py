@@ -16,7 +16,7 @@ import polars as pl
 from feedback.jury import parse, render
 from feedback.jury.ballots import Answer, Ballot, Case, Poll, Reply, Vote, cases, check_names, own
 from feedback.jury.parse import Scale
-from feedback.jury.render import Wording
+from feedback.jury.render import Reference, Wording
 from generators.ask import Ask
 from generators.engines import Engine, engine_named
 from generators.made import Made
@@ -37,7 +37,7 @@ class Rate:
     shown: Literal["together", "alone"]
     rubrics: tuple[str, ...]
     """The rubric's text of each aspect."""
-    reference: bool
+    reference: Reference
     allow_self: bool
     seed: int
 
@@ -53,7 +53,7 @@ class Rate:
         wordings = self._wordings()
 
         def wording(ballot: Ballot) -> Wording:
-            return wordings[ballot.aspect, self.reference and ballot.case.reference is not None]
+            return wordings[ballot.aspect, bool(self.reference) and ballot.case.reference is not None]
 
         return Poll(
             cases=cases(prompts, responses), engines=engines, wording=wording, schema=self._schema,
@@ -133,8 +133,9 @@ class Rate:
     def _wordings(self) -> dict[tuple[str, bool], Wording]:
         """By aspect and by whether a reference is shown."""
         grounded = (False, True) if self.reference else (False,)
-        return {(aspect, reference): render.wording(f"rate_{self.shown}", aspect, rubric, self.scale, reference)
-                for aspect, rubric in zip(self.aspects, self.rubrics, strict=True) for reference in grounded}
+        return {(aspect, shown): render.wording(f"rate_{self.shown}", aspect, rubric, self.scale,
+                                                shown and self.reference)
+                for aspect, rubric in zip(self.aspects, self.rubrics, strict=True) for shown in grounded}
 
 
 def rate(
@@ -143,7 +144,7 @@ def rate(
     scale: Scale = (1, 10),
     shown: Literal["together", "alone"] = "together",
     rubric: str | Path | Mapping[str, str | Path] | None = None,
-    reference: bool = False,
+    reference: Reference = False,
     allow_self: bool = False,
     seed: int = 0,
 ) -> Rate:
@@ -151,10 +152,12 @@ def rate(
 
     `shown`: all answers of a prompt in one request, shuffled, or each alone. `rubric`: None for the rubrics we ship,
     else a text or file for all aspects, or one for each aspect named. With `reference`, a prompt's reference answer is
-    shown to the judge; a prompt that has none is judged without, and its votes' rubric digest says so. A judge does not
-    score where an answer of its own model is shown, unless `allow_self`. Raises ConfigError on what cannot be.
+    shown to the judge; a prompt that has none is judged without, and its votes' rubric digest says so; "checklist" says
+    that it is no answer but a list of what the user wants. A judge does not score where an answer of its own model is
+    shown, unless `allow_self`. Raises ConfigError on what cannot be.
     """
     check_names("judge", judges)
+    render.check_reference("rate", reference)
     check_names("aspect", aspects)
     if not (len(scale) == 2 and scale[0] < scale[1] and all(bound * 2 % 1 == 0 for bound in scale)):
         raise ConfigError(f"rate: scale {scale!r} must be (low, high), whole or half points, low below high")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from string import ascii_uppercase
+from typing import Literal
 
 import polars as pl
 
@@ -24,6 +25,9 @@ RUBRICS = PROMPTS / "rubrics"
 
 _TAG = re.compile(r"<(?=\s*/?\s*(?:conversation|turn|tools|answer|aspect|scale|reference)\b)", re.IGNORECASE)
 _SLOT = re.compile(r"\{\{(\w+)\}\}")
+
+Reference = bool | Literal["checklist"]
+"""Whether a prompt's reference is shown: as an answer known to be good, or as a list of what the user wants."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +53,19 @@ class Wording:
         return _joined(self.pieces)
 
 
-def wording(template: str, aspect: str, rubric: str, scale: Scale | None, reference: bool) -> Wording:
+def wording(template: str, aspect: str, rubric: str, scale: Scale | None, reference: Reference) -> Wording:
     """The template of that name with aspect, rubric and scale filled in."""
+    grounding = "checklist" if reference == "checklist" else "reference"
     known = {"aspect": aspect, "rubric": neutral(rubric.strip()), "grounding": ""}
     if scale is not None:
         known["scale"] = f"{scale[0]:g} to {scale[1]:g}"
     pieces = _pieces(template)
     if reference:
         where = pieces.index("grounding", 1)
-        pieces = (*pieces[: where - 1], *_around(pieces[where - 1], _pieces("reference"), pieces[where + 1]),
+        pieces = (*pieces[: where - 1], *_around(pieces[where - 1], _pieces(grounding), pieces[where + 1]),
                   *pieces[where + 2:])
     settled = _settled(pieces, known)
-    name = f"{aspect}, {template}, with reference" if reference else f"{aspect}, {template}"
+    name = f"{aspect}, {template}, with {grounding}" if reference else f"{aspect}, {template}"
     return Wording(name, settled, criterion_id("rubric", name, _joined(settled)))
 
 
@@ -120,6 +125,12 @@ def _settled(pieces: Sequence[str], known: Mapping[str, str]) -> tuple[str, ...]
 
 def _joined(pieces: Sequence[str]) -> str:
     return "".join(f"{{{{{piece}}}}}" if number % 2 else piece for number, piece in enumerate(pieces))
+
+
+def check_reference(caller: str, reference: object) -> None:
+    """ConfigError where a reference is to be shown as what it cannot be."""
+    if not isinstance(reference, bool) and reference != "checklist":
+        raise ConfigError(f"{caller}: reference={reference!r} must be True, False or 'checklist'")
 
 
 def criteria(wordings: Iterable[Wording]) -> pl.DataFrame:

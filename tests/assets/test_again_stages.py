@@ -40,7 +40,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pl.DataFrame]:
     (folder / "logs").mkdir()
     write(folder / "logs" / "chats.json", COMPLAINT)
     recipe = dataset(folder, responses=logged() | answer_again("teacher", summaries="reader", control=1.0),
-                     judgments=compare(("judge",), reference=True), rankings=majority(), preferences=pair("all"),
+                     judgments=compare(("judge",), reference="checklist"), rankings=majority(), preferences=pair("all"),
                      unpaired=None)
     assert used_engines(recipe) == {"reader", "teacher", "judge"}
     made: dict[str, pl.DataFrame] = {}

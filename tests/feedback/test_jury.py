@@ -252,6 +252,24 @@ def test_a_reply_that_never_came_is_counted_and_no_vote() -> None:
     assert counts(made, "prompts") == {"in": 4, "out": 3, "no pair of answers": 1}
 
 
+@pytest.mark.parametrize("jury", [rate(["j"], reference="checklist"),
+                                  compare(["j"], order="fixed", reference="checklist")])
+def test_a_checklist_is_shown_as_what_the_user_wants_and_not_as_an_answer(jury: Rate | Compare) -> None:
+    answers = responses(answer("p", "1", "poor"), answer("p", "2", "fine"))
+    [ask] = jury.plan(prompts("p", reference="- It is short."), answers, STAFF)
+    assert tag(ask, "reference").strip() == "- It is short."
+    assert "checklist" in ask.messages[0]["content"]
+    assert "known to be good" not in ask.messages[0]["content"]
+    assert sorted(name.rpartition(", ")[2] for name in jury.criteria()["name"]) == sorted(
+        ["with checklist", "rate_together" if isinstance(jury, Rate) else "compare"])
+
+
+def test_a_reference_that_is_neither_answer_nor_checklist_is_refused() -> None:
+    for make in (rate, compare):
+        with pytest.raises(ConfigError, match="reference='list' must be"):
+            make(["j"], reference="list")  # type: ignore[arg-type]
+
+
 def test_a_reference_is_shown_where_there_is_one_and_the_rubric_digest_tells() -> None:
     asked = pl.concat([prompts("p", reference="42"), prompts("q")])
     answers = responses(*(answer(prompt, f"{prompt}{side}", side) for prompt in "pq" for side in ("fine", "poor")))

@@ -69,7 +69,7 @@ def recipe(folder: Path, url: str, **more: Any) -> PreferenceDataset:
     parts: dict[str, Any] = {
         "engines": folder / "engines.toml", "feedback_events": (detect("finder", audit=1.0), validate("checker")),
         "responses": logged() | answer_again("teacher", summaries="reader", edits=infer("reader"), control=0.5),
-        "judgments": compare(("judge",), reference=True), "rankings": majority(), "preferences": pair("all"),
+        "judgments": compare(("judge",), reference="checklist"), "rankings": majority(), "preferences": pair("all"),
         "unpaired": None, "kept": []}
     return dataset(folder, **{**parts, **more})
 
