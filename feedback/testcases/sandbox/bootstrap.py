@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 MODULES = (
-    "codec", "frames", "records", "inside", "stand_in", "kernel", "syscalls", "confine", "children", "zygote",
+    "codec", "frames", "records", "inside", "stand_in", "kernel", "syscalls", "code_pages", "confine",
+    "children", "zygote",
 )
 PACKAGES = ("feedback", "feedback.testcases", "feedback.testcases.sandbox")
 ENVIRONMENT = {"PYTHONHASHSEED": "0", "PYTHONUTF8": "1", "LC_ALL": "C.UTF-8", "TZ": "UTC", "PATH": "/usr/bin:/bin",

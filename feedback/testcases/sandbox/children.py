@@ -43,6 +43,9 @@ class Children:
         self.cpu_s = limits["cpu_s"]
         self.wall_s = limits["wall_s"]
         self.output_bytes = int(limits["output_bytes"])
+        self.steps = [[
+            kernel.DIE, kernel.closing(COMMANDS, LIBRARY - 1), kernel.closing(kept + 1, kernel.LAST),
+            kernel.timing(self.cpu_s), *confinement.last] for kept in (LIBRARY, CHANNEL)]
 
     def run(self, kind: str, source: str, entry: str, inputs: list[str]) -> list[Result]:
         """One result for each input."""
@@ -99,24 +102,33 @@ class Children:
             return "error", None, "unsupported_value: the output is not UTF-8", death.cpu_s * 1000
 
     def fork(self, run: Callable[[], None], given: int = -1, printed: int = -1, channel: int = -1) -> int:
-        """A confined process that does one thing; its id."""
-        zygote = os.getpid()
+        """A confined process that does one thing; its id.
+
+        What the child looks at is copied for it, so it finds its calls made ready, and little to do besides.
+        """
+        moves = [kernel.copying(source, target) for source, target in ((given, 0), (printed, 1), (channel, CHANNEL))
+                 if source >= 0 and source != target] if max(given, channel) >= 0 else ()
+        steps = self.steps[channel >= 0]
+        call, leave, folder, zygote = kernel.syscall, os._exit, self.confinement.own_folder, os.getpid()
         pid = kernel.fork()
         if pid:
             return pid
         try:
-            kernel.die_with_parent(zygote)
-            for source, target in ((given, 0), (printed, 1), (channel, CHANNEL)):
-                if source >= 0 and source != target:
-                    os.dup2(source, target)
-            os.closerange(COMMANDS, LIBRARY)
-            os.closerange(CHANNEL + (channel >= 0), 1 << 20)
-            self.confinement.hold()
+            if folder:
+                self.confinement.give_folder()
+            for move in moves:
+                call(*move)
+            for step in steps:
+                if call(*step) < 0:
+                    leave(1)
+            if call(*kernel.PARENT) not in (zygote, 0):      # 0: the parent stands outside of this namespace
+                leave(1)
             gc.enable()
             run()
-            os._exit(0)
+            leave(0)
         except BaseException:
-            os._exit(1)
+            leave(1)
+        raise AssertionError
 
     def wait(self, pid: int) -> Death:
         """Wait for a process, and kill it when the wall's time is over or the runner is gone."""

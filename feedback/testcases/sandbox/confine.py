@@ -15,7 +15,7 @@ import sys
 from importlib import import_module
 from typing import Any
 
-from feedback.testcases.sandbox import kernel, syscalls
+from feedback.testcases.sandbox import code_pages, kernel, syscalls
 
 LIBRARY = 5
 FOLDER = "/tmp"
@@ -45,6 +45,8 @@ class Confinement:
     def enter(self) -> None:
         """Load what programs need, then shed every right that is not needed to fork; raises OSError."""
         preload()
+        with contextlib.suppress(kernel.KernelError):
+            code_pages.enlarge()
         runner = os.getppid()
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         resource.setrlimit(resource.RLIMIT_NOFILE, (self.limits["files"],) * 2)

@@ -34,9 +34,8 @@ def limit_cpu(seconds: float) -> None:
     signal.setitimer(signal.ITIMER_PROF, seconds)
 
 
-def prepare(source: str, cpu_s: float) -> None:
-    """Start the clock, and give programs that may draw random numbers their own."""
-    limit_cpu(cpu_s)
+def prepare(source: str) -> None:
+    """Give programs that may draw random numbers their own."""
     if "random" in source:
         random.seed()
 
@@ -67,7 +66,7 @@ def entry_of(namespace: dict[str, Any], entry: str) -> Callable[..., Any]:
 
 def call(page: Page, source: str, entry: str, inputs: list[str], cpu_s: float) -> None:
     """Call the program's function on each input, as long as no call can leave a trace for the next."""
-    prepare(source, cpu_s)
+    prepare(source)
     started = time.process_time()
     try:
         namespace = load(source, "candidate")
@@ -145,7 +144,7 @@ def _answer(page: Page, function: Callable[..., Any], text: str, started: float)
 
 def feed(page: Page, source: str, cpu_s: float) -> None:
     """Run the program as a script, standard input and output being in place."""
-    prepare(source, cpu_s)
+    prepare(source)
     started = time.process_time()
     try:
         _script(source)

@@ -16,6 +16,9 @@ FILTER_MODE = 2
 CLONE, SIGCHLD = {"x86_64": 56, "aarch64": 220}, 17
 GETPPID, PRCTL, PRLIMIT = ({"x86_64": 110, "aarch64": 173}, {"x86_64": 157, "aarch64": 167},
                            {"x86_64": 302, "aarch64": 261})
+SETITIMER, DUP3, CLOSE_RANGE = {"x86_64": 38, "aarch64": 103}, {"x86_64": 292, "aarch64": 24}, 436
+LAST, PROCESS_TIME = 0x7FFFFFFF, 2
+"""The last descriptor there can be; the timer that runs while a process computes, of the three that setitimer sets."""
 
 EXECUTE, READ_FILE, READ_DIR = 1 << 0, 1 << 2, 1 << 3
 FS_RIGHTS = {1: 13, 2: 14, 3: 15, 5: 16}
@@ -48,9 +51,13 @@ def prepared(number: int, *arguments: int | bytes | ctypes.Array[ctypes.c_char] 
     return tuple(ctypes.c_long(value) if isinstance(value, int) else value for value in (number, *arguments))
 
 
+syscall = _libc.syscall
+"""Makes a call; negative where the kernel refuses."""
+
+
 def perform(made: Call) -> int:
     """Make a system call; raises KernelError."""
-    result: int = _libc.syscall(*made)
+    result: int = syscall(*made)
     if result < 0:
         code = ctypes.get_errno()
         raise KernelError(code, f"system call {made[0].value}: {errno.errorcode.get(code, code)}")
@@ -63,8 +70,8 @@ def call(number: int, *arguments: int | bytes | ctypes.Array[ctypes.c_char] | No
 
 
 _FORK = prepared(CLONE.get(machine(), -1), SIGCHLD, 0, 0, 0, 0)
-_DIE = prepared(PRCTL.get(machine(), -1), SET_PDEATHSIG, 9, 0, 0, 0)
-_PARENT = prepared(GETPPID.get(machine(), -1))
+DIE = prepared(PRCTL.get(machine(), -1), SET_PDEATHSIG, 9, 0, 0, 0)
+PARENT = prepared(GETPPID.get(machine(), -1))
 
 
 def fork() -> int:
@@ -79,8 +86,8 @@ def prctl(option: int, value: int, third: int = 0) -> None:
 
 def die_with_parent(parent: int) -> None:
     """Be killed when the parent dies, also when it died before this call."""
-    perform(_DIE)
-    if perform(_PARENT) not in (parent, 0):       # 0: the parent stands outside of this process's namespace
+    perform(DIE)
+    if perform(PARENT) not in (parent, 0):       # 0: the parent stands outside of this process's namespace
         os._exit(1)
 
 
@@ -88,6 +95,23 @@ def limiting(kind: int, value: int) -> Call:
     """The call that limits this process in something for good."""
     both = ctypes.create_string_buffer(struct.pack("QQ", value, value), 16)
     return prepared(PRLIMIT.get(machine(), -1), 0, kind, both, None)
+
+
+def timing(seconds: float) -> Call:
+    """The call that kills this process after so much CPU time."""
+    whole, rest = divmod(round(seconds * 1e6), 1_000_000)
+    return prepared(SETITIMER.get(machine(), -1), PROCESS_TIME,
+                    ctypes.create_string_buffer(struct.pack("4q", 0, 0, whole, rest), 32), None)
+
+
+def copying(descriptor: int, to: int) -> Call:
+    """The call that copies a descriptor to another number."""
+    return prepared(DUP3.get(machine(), -1), descriptor, to, 0)
+
+
+def closing(first: int, last: int) -> Call:
+    """The call that closes descriptors."""
+    return prepared(CLOSE_RANGE, first, last, 0)
 
 
 def landlock_version() -> int:

@@ -27,7 +27,7 @@ class Gone(BaseException):
 
 def serve(channel: int, page: Page, source: str, entry: str, cpu_s: float) -> None:
     """The program's side: answer calls until the tests hang up."""
-    inside.prepare(source, cpu_s)
+    inside.prepare(source)
     try:
         function = inside.entry_of(inside.load(source, "candidate"), entry)
     except inside.Refused as refused:
@@ -52,7 +52,7 @@ def _reply(function: Callable[..., Any], request: bytes, limit: int) -> bytes:
 
 def test(channel: int, page: Page, source: str, entry: str, cpu_s: float) -> None:
     """The tests' side: run the test program against a stand-in and write whether it passed."""
-    inside.prepare(source, cpu_s)
+    inside.prepare(source)
     started = time.process_time()
     raised: list[BaseException] = []
     try:
