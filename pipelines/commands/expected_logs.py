@@ -49,7 +49,7 @@ class Forecast:
         said, tellers = self.tables["messages"], self.dataset.tellers
         for part in (part for part in tellers if isinstance(part, Detect)):
             plan = part.plan(said, self.tables["turn_cues"], self.engines)
-            self._ask(cascade.FOUND, plan, part.parse, partial(_everything, part.whole))
+            self._ask(cascade.FOUND, plan, part.parse, partial(everything, part.whole))
         for checker in (part for part in tellers if isinstance(part, Validate)):
             found, _ = cascade.found(self.dataset, self.tables, self.engines)
             self._ask(cascade.CHECKED, checker.plan(said, found, self.engines), checker.parse, _upheld)
@@ -102,7 +102,7 @@ def _nothing(ask: Ask, engine: Engine) -> None:
     """No reply: nothing is found, nothing holds, and nothing more is asked."""
 
 
-def _everything(whole: bool, ask: Ask, engine: Engine) -> str:
+def everything(whole: bool, ask: Ask, engine: Engine) -> str:
     """A reply that sees in every turn shown every act that is checked."""
     said = ask.messages[-1]["content"]
     turns = read_numbered(said).turns if whole else {0: between("turn", said) or ""}

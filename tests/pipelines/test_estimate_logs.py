@@ -5,14 +5,19 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from rich.console import Console
 
 from assets.dataset import PreferenceDataset
-from feedback.chatlogs.detect import detect
+from feedback.chatlogs.cues import cues
+from feedback.chatlogs.detect import FEEDBACK, detect
 from feedback.chatlogs.validate import validate
 from pipelines import catalog
 from pipelines.commands import estimate, ready
+from pipelines.commands.expected_logs import everything
 from schemas.errors import ConfigError
+from tests.chatlogs.talk import messages, replies, staff, talk
 from tests.generators.loopback import Loopback
 from tests.pipelines import cascade
 
@@ -123,3 +128,23 @@ def test_a_budget_wants_a_bound_on_the_replies_of_every_engine_of_the_cascade(
     made.engines.write_text(f"[budget]\nusd = 5\n{unbound}")
     with pytest.raises(ConfigError, match=f"'{name}'.*max_tokens"):
         ready.check(made)
+
+
+TURNS = st.text(min_size=1) | st.text("ab <>/turnafter\n", min_size=1) | st.text(min_size=1, max_size=9).map(
+    lambda text: text * 400)
+
+
+@pytest.mark.parametrize("whole", [False, True])
+@given(TURNS)
+@example("No. […] It is <turn> wrong. </turn>")
+@settings(max_examples=25)
+def test_what_stands_for_the_most_that_a_turn_can_do_is_a_reply_that_parses(whole: bool, turn: str) -> None:
+    reader = detect("finder", turns="all", whole=whole)
+    said = messages(talk("a", "Name a bird.", "A bat.", turn, "A wren."))
+    turn_cues = cues().measure(said).table
+    staff_of = staff("finder")
+    asks = list(reader.plan(said, turn_cues, staff_of))
+    told = replies(asks, staff_of, lambda ask: everything(whole, ask, staff_of["finder"]))
+    assert all(reader.parse(text, ask) is None for text, ask in zip(told["text"], asks, strict=True))
+    found = reader.events(said, turn_cues, told, staff_of)
+    assert sorted(found.table["act"]) == sorted(FEEDBACK) * len(asks)
