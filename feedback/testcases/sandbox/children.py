@@ -18,7 +18,12 @@ from feedback.testcases.sandbox.records import Page
 
 LIBRARY, CHANNEL = 5, 6
 """Descriptors that a child keeps: the library's folder, and the channel where it has a partner."""
+INPUTS = 16
+"""As many as most jobs have."""
 RESULTS = (records.RAN, records.ERROR, records.OURS)
+
+ENDS, TICK_S = (signal.SIGCHLD,), 0.25
+"""What the kernel sends when a child ends; how often we look whether the runner is gone while none does."""
 
 Result = tuple[str, str | None, str | None, float]
 """Status, output, detail, CPU ms."""
@@ -39,13 +44,28 @@ class Children:
     """Starts one confined process after another."""
 
     def __init__(self, confinement: Confinement, limits: dict[str, float]) -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)     # so that they wait until wait asks for them
         self.confinement = confinement
         self.cpu_s = limits["cpu_s"]
         self.wall_s = limits["wall_s"]
         self.output_bytes = int(limits["output_bytes"])
+        self.used: Page | None = None
         self.steps = [[
             kernel.DIE, kernel.closing(COMMANDS, LIBRARY - 1), kernel.closing(kept + 1, kernel.LAST),
             kernel.timing(self.cpu_s), *confinement.last] for kept in (LIBRARY, CHANNEL)]
+
+    def page(self, inputs: int) -> Page:
+        """An empty page. Most processes write on the same one, which is wiped once the last of them is reaped.
+
+        It is made on first use, when each of the two servers is by itself: they share no page.
+        """
+        if inputs > INPUTS:
+            return Page(inputs, self.output_bytes)
+        if self.used is None:
+            self.used = Page(INPUTS, self.output_bytes)
+        else:
+            self.used.wipe()
+        return self.used
 
     def run(self, kind: str, source: str, entry: str, inputs: list[str]) -> list[Result]:
         """One result for each input."""
@@ -62,10 +82,9 @@ class Children:
         Whoever dies while not on its first input is asked again alone, so that time, memory and damage of earlier
         inputs are not held against a later one.
         """
-        page = Page(len(inputs), self.output_bytes)
+        page = self.page(len(inputs))
         death = self.wait(self.fork(lambda: inside.call(page, source, entry, inputs, self.cpu_s)))
         loaded, found = page.read(len(inputs))
-        page.memory.close()
         if found and found[0][0] == records.NEVER:
             return [("error", None, found[0][1], found[0][3])] * len(inputs)
         results = [result(record) for record in found if record[0] in RESULTS][:len(inputs)]
@@ -78,7 +97,7 @@ class Children:
 
     def feed(self, source: str, text: str) -> Result:
         """The result of a script on one text."""
-        page = Page(1, 0)
+        page = self.page(1)
         given, printed = os.memfd_create("stdin"), os.memfd_create("stdout")
         try:
             write_all(given, text.encode("utf-8", "surrogateescape"))
@@ -89,7 +108,6 @@ class Children:
             os.close(given)
             os.close(printed)
         _, found = page.read(1)
-        page.memory.close()
         if len(output) > self.output_bytes:
             return "error", None, f"output_limit: more than {self.output_bytes} bytes", death.cpu_s * 1000
         if found and found[0][0] == records.ERROR:
@@ -132,23 +150,18 @@ class Children:
 
     def wait(self, pid: int) -> Death:
         """Wait for a process, and kill it when the wall's time is over or the runner is gone."""
-        deadline = time.monotonic() + self.wall_s
-        handle = os.pidfd_open(pid)
-        try:
-            events = select.poll()
-            events.register(handle, select.POLLIN)
-            events.register(COMMANDS, 0)
-            while True:
-                seen = dict(events.poll(max(0.0, deadline - time.monotonic()) * 1000))
-                if handle in seen:
-                    return self.reap(pid, kill=False)
-                if seen:
-                    self.reap(pid)
-                    raise Hung
-                if time.monotonic() >= deadline:
-                    return self.reap(pid)._replace(wall=True)
-        finally:
-            os.close(handle)
+        left, deadline = self.wall_s, time.monotonic() + self.wall_s
+        while True:
+            signal.sigtimedwait(ENDS, min(TICK_S, left))
+            ended, status, usage = os.wait4(pid, os.WNOHANG)
+            if ended:
+                return Death(status, usage.ru_utime + usage.ru_stime, False)
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return self.reap(pid)._replace(wall=True)
+            if hung(COMMANDS):
+                self.reap(pid)
+                raise Hung
 
     def ends(self, pid: int) -> bool:
         """Whether a process that hung up is dead a moment later, by its own doing."""
@@ -164,6 +177,13 @@ class Children:
             os.kill(pid, signal.SIGKILL)
         _, status, usage = os.wait4(pid, 0)
         return Death(status, usage.ru_utime + usage.ru_stime, kill)
+
+
+def hung(descriptor: int) -> bool:
+    """Whether the other side is gone."""
+    events = select.poll()
+    events.register(descriptor, 0)
+    return bool(events.poll(0))
 
 
 def result(record: records.Record) -> Result:

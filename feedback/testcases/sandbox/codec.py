@@ -21,11 +21,18 @@ PLAIN_BITS = 1024
 """Larger integers are written in hex: decimal digits cost quadratic time, and Python refuses more than 4300."""
 
 _PLAIN = frozenset({type(None), bool, str, int, float})
-_dump = json.JSONEncoder(ensure_ascii=True, allow_nan=False, check_circular=False, separators=(",", ":")).encode
+_written = json.encoder.c_make_encoder(  # type: ignore[attr-defined]
+    None, json.JSONEncoder().default, json.encoder.encode_basestring_ascii, None, ":", ",", False, False, False)
+_scanned = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
+"""What json.dumps and json.loads come to: these make an encoder for each text, and look for spaces around it."""
 
 
 class Unsupported(ValueError):
     """A value that is none of the built-in types, lies too deep, or is too large; or a text that encodes no value."""
+
+
+def _dump(tree: Any) -> str:
+    return "".join(_written(tree, 0))
 
 
 def encode(value: Any, limit: int = MAX_CHARS, ordered: bool = False) -> str:
@@ -47,12 +54,13 @@ def decode(text: str, limit: int = MAX_CHARS, ordered: bool = False, trusted: bo
     if len(text) > limit:
         raise Unsupported(f"a text of {len(text)} characters, more than {limit}")
     try:
-        value = _value(json.loads(text), 0)
+        tree, end = _scanned(text, 0)
+        value = _value(tree, 0)
     except Unsupported:
         raise
-    except (ValueError, TypeError, KeyError, RecursionError, OverflowError) as error:
+    except (StopIteration, ValueError, TypeError, KeyError, RecursionError, OverflowError) as error:
         raise Unsupported(f"not an encoded value: {type(error).__name__}") from None
-    if not trusted and encode(value, limit, ordered) != text:
+    if end != len(text) or not (trusted or encode(value, limit, ordered) == text):
         raise Unsupported("not the canonical text of its value")
     return value
 

@@ -26,6 +26,13 @@ class Page:
         self.memory = mmap.mmap(-1, self.size)
         self.at = 1
 
+    def wipe(self) -> None:
+        """Make it the page it was at first, whatever was written where."""
+        try:
+            self.memory.madvise(mmap.MADV_REMOVE)
+        except OSError:                           # a container's kernel that does not know how
+            self.memory[:] = bytes(self.size)
+
     def loaded(self) -> None:
         """Say that the program's module is loaded."""
         self.memory[0] = LOADED

@@ -69,6 +69,8 @@ class Sandbox:
         try:
             for _ in range(self.workers or len(os.sched_getaffinity(0))):
                 self._pool.append(self._start())
+            for worker in self._pool:             # they get ready beside each other
+                worker.greet()
         except BaseException:
             self.close()
             raise
@@ -100,7 +102,7 @@ class Sandbox:
 
     def _replace(self, worker: Worker) -> Worker:
         worker.stop()
-        self._pool[self._pool.index(worker)] = fresh = self._start()
+        self._pool[self._pool.index(worker)] = fresh = self._start().greet()
         return fresh
 
 

@@ -8,7 +8,7 @@ import subprocess
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Self
 
 from feedback.testcases.sandbox import bootstrap
 from feedback.testcases.sandbox.job import Limits
@@ -36,17 +36,21 @@ class Worker:
         self.jobs: deque[int] = deque()
         self.served = 0
         self._incoming, self._outgoing = bytearray(), bytearray()
-        self.hello = self._greet({
-            "isolation": isolation, "limits": asdict(limits), "packages": bootstrap.PACKAGES,
-            "modules": bootstrap.sources()})
-        os.set_blocking(self.into, False)
+        self.hello: Mapping[str, Any] = {}
+        self._isolation = isolation
+        self._configure({"isolation": isolation, "limits": asdict(limits), "packages": bootstrap.PACKAGES,
+                         "modules": bootstrap.sources()})
 
-    def _greet(self, config: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _configure(self, config: Mapping[str, Any]) -> None:
         with contextlib.suppress(BrokenPipeError):
             rest = memoryview(frame(config))
             while rest:
                 rest = rest[os.write(self.into, rest):]
-        while True:
+        os.set_blocking(self.into, False)
+
+    def greet(self) -> Self:
+        """Wait until it is ready; raises SandboxError where it cannot confine programs."""
+        while not self.hello:
             part = os.read(self.out, 1 << 16)
             if not part:
                 raise SandboxError(f"the sandbox's fork server did not start: {self.last_words()}")
@@ -55,9 +59,10 @@ class Worker:
                 if "refused" in hello:
                     self.stop()
                     raise SandboxError(
-                        f"this machine does not let the sandbox confine programs as '{config['isolation']}': "
-                        f"{hello['refused']}. {REMEDIES.get(config['isolation'], REMEDY)}")
-                return dict(hello)
+                        f"this machine does not let the sandbox confine programs as '{self._isolation}': "
+                        f"{hello['refused']}. {REMEDIES.get(self._isolation, REMEDY)}")
+                self.hello = hello
+        return self
 
     def send(self, number: int, request: Sequence[Any]) -> None:
         """Queue a job; flush sends it."""

@@ -26,7 +26,6 @@ from feedback.testcases.sandbox.frames import (
     write_body,
     write_frame,
 )
-from feedback.testcases.sandbox.records import Page
 
 KILL, GONE = b"k", b"g"
 """What the first says to the second when tests are over: kill the program; it hung up, so it may be dying by itself."""
@@ -84,7 +83,7 @@ def programs(children: Children) -> None:
 def lend(children: Children, source: str, entry: str) -> None:
     """Let a program answer the calls that come through a channel, until told that the tests are over."""
     channel = received()
-    page = Page(1, children.output_bytes)
+    page = children.page(1)
     pid = children.fork(lambda: stand_in.serve(CHANNEL, page, source, entry, children.cpu_s), channel=channel)
     os.close(channel)
     try:
@@ -94,7 +93,6 @@ def lend(children: Children, source: str, entry: str) -> None:
         raise
     death = children.reap(pid, kill=not (over == GONE and children.ends(pid)))
     _, found = page.read(1)
-    page.memory.close()
     never = found[0][1] if found and found[0][0] == records.NEVER else None
     write_frame(COMMANDS, [never, death.status, death.cpu_s, death.killed])
 
@@ -125,7 +123,7 @@ def jobs(children: Children, control: _socket.socket) -> None:
 def test(children: Children, control: _socket.socket, source: str, entry: str, tests: str) -> Result:
     """The result of a test program against a program."""
     write_frame(control.fileno(), [0, "tests", source, entry, []])
-    page = Page(1, children.output_bytes)
+    page = children.page(1)
     ours, theirs = _socket.socketpair(*STREAM)
     sent(control, theirs.fileno())
     theirs.close()
@@ -133,7 +131,6 @@ def test(children: Children, control: _socket.socket, source: str, entry: str, t
     death = children.wait(pid)
     ours.close()
     _, found = page.read(1)
-    page.memory.close()
     gone = bool(found) and found[0][1].startswith(stand_in.GONE)
     write_all(control.fileno(), GONE if gone else KILL)
     never, status, cpu_s, killed = read_frame(control.fileno())
