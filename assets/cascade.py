@@ -11,6 +11,7 @@ from assets.stage import Means, Output, Stage, Tables
 from assets.views import replies
 from feedback.chatlogs.cues import Cues
 from feedback.chatlogs.detect import Detect
+from feedback.chatlogs.hindsight import DETECTOR, Hindsight
 from feedback.chatlogs.recall import recall
 from feedback.chatlogs.validate import Validate
 from generators.engines import Engine
@@ -47,7 +48,7 @@ def found(dataset: PreferenceDataset, tables: Tables,
     messages, signals = tables["messages"], tables["signals"]
     parts, counts = [signals], count("feedback_events", "signals", signals.height, out=signals.height)
     for part in dataset.tellers:
-        if isinstance(part, Validate) or (isinstance(part, Detect) and FOUND not in tables):
+        if isinstance(part, Validate | Hindsight) or (isinstance(part, Detect) and FOUND not in tables):
             continue
         if isinstance(part, Cues):
             made = part.events(messages, tables["turn_cues"])
@@ -62,18 +63,25 @@ def found(dataset: PreferenceDataset, tables: Tables,
 
 def checked(dataset: PreferenceDataset, tables: Tables,
             engines: Mapping[str, Engine]) -> tuple[pl.DataFrame, list[Count]]:
-    """The events that hold."""
+    """The events that hold, and those that neutral turns inherit from them."""
     events, counts = found(dataset, tables, engines)
     for part in dataset.tellers:
         if isinstance(part, Validate) and CHECKED in tables:
             made = part.events(tables["messages"], events, tables[CHECKED], engines)
             events, counts = made.table, [*counts, *made.counts]
+    for part in dataset.tellers:
+        if isinstance(part, Hindsight) and FOUND in tables:
+            looked = [reader.read(tables["messages"], tables["turn_cues"], tables[FOUND], engines)
+                      for reader in dataset.tellers if isinstance(reader, Detect)]
+            made = part.events(tables["messages"], tables["turn_cues"], events, pl.concat(looked))
+            events, counts = pl.concat([events, made.table]).sort("event_id"), [*counts, *made.counts]
     return events, counts
 
 
 def missed(dataset: PreferenceDataset, tables: Tables, events: pl.DataFrame,
            engines: Mapping[str, Engine]) -> pl.DataFrame:
     """MEASUREMENTS of the cascade: recall of the cues, rate of feedback, calls and tokens, of all turns together."""
+    events = events.filter(pl.col("detector") != DETECTOR)
     rows: list[dict[str, object]] = []
     for part in dataset.tellers:
         if isinstance(part, Detect):

@@ -17,6 +17,7 @@ from feedback.chatlogs.again import LoggedAgain
 from feedback.chatlogs.cues import Cues
 from feedback.chatlogs.detect import Detect
 from feedback.chatlogs.followups import FollowUps
+from feedback.chatlogs.hindsight import Hindsight
 from feedback.chatlogs.logs import ChatLogs
 from feedback.chatlogs.validate import Validate
 from feedback.jury.aggregate import Aggregate
@@ -53,7 +54,7 @@ Importer = Callable[[], Made]
 """Makes a table from the user's files, without a model call."""
 Derived = Callable[[pl.DataFrame], Made]
 """Makes a table from another: inputs from the prompts, or cases from cases, such as those that two sources agree on."""
-Teller = Cues | Detect | Validate | Callable[[pl.DataFrame, pl.DataFrame], Made]
+Teller = Cues | Detect | Validate | Hindsight | Callable[[pl.DataFrame, pl.DataFrame], Made]
 """Makes feedback events of what users say: cues, a model, one that checks it, or a function of messages and signals."""
 Pairing = Pair | PairByTests | PairBySteps | PairByEvents
 InputSource = Generate | Given | Mutate | Derived
@@ -221,7 +222,8 @@ class PreferenceDataset:
 
 _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
     "messages": ((ChatLogs, NoneType), 'write chat_logs("logs/**/*.json")'),
-    "feedback_events": ((Cues, Detect, Validate, Made, NoneType), "write cues(), or detect(...) and validate(...)"),
+    "feedback_events": ((Cues, Detect, Validate, Hindsight, Made, NoneType),
+                        "write cues(), or detect(...) and validate(...)"),
     "prompts": ((Made,), 'write read("prompts.jsonl") or an importer\'s .prompts'),
     "responses": ((Sample, Made), "write sample(...) or an importer's .responses"),
     "judgments": ((Rate, Compare, FollowUps, Made, NoneType),

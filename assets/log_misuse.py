@@ -7,6 +7,7 @@ from feedback.chatlogs.again import LoggedAgain
 from feedback.chatlogs.answers import Logged
 from feedback.chatlogs.cues import Cues
 from feedback.chatlogs.detect import Detect
+from feedback.chatlogs.hindsight import Hindsight
 from feedback.chatlogs.imports import day_of
 from feedback.chatlogs.validate import Validate
 from preferences.by_events import PairByEvents
@@ -55,9 +56,12 @@ def check_day(build: str) -> None:
 
 def _check_tellers(dataset: "PreferenceDataset") -> None:
     """Refuse parts of the cascade that get in each other's way."""
-    kinds = [type(part) for part in dataset.tellers if isinstance(part, Cues | Detect | Validate)]
+    kinds = [type(part) for part in dataset.tellers if isinstance(part, Cues | Detect | Validate | Hindsight)]
     if len(set(kinds)) < len(kinds) or {Cues, Detect} <= set(kinds):
         raise ConfigError(f"{dataset.name}: feedback_events= holds cues(), or one detect(...) with cues of its own, "
-                          "and at most one validate(...); leave the others out")
+                          "and at most one validate(...) and one in_hindsight(); leave the others out")
+    if Hindsight in kinds and Detect not in kinds:
+        raise ConfigError(f"{dataset.name}: in_hindsight() goes on from the turns that a model read as neutral; add "
+                          "detect(...) before it")
     if kinds == [Validate]:
         raise ConfigError(f"{dataset.name}: validate(...) has nothing to check; add cues() or detect(...) before it")

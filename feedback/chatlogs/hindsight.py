@@ -6,6 +6,7 @@ embeddings: fewer turns inherit. Complaints are not inherited, as there.
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
@@ -13,6 +14,7 @@ import polars as pl
 from feedback.chatlogs.repeats import similarity
 from feedback.chatlogs.turns import texts
 from generators.made import Made
+from schemas.errors import ConfigError
 from schemas.feedback_events import FEEDBACK_EVENTS, event_id
 from schemas.funnel import count
 from schemas.ids import digest
@@ -21,8 +23,30 @@ NEUTRAL, GOOD = 3, 4
 REACH = 2
 """How many of the user's turns later the praise may come."""
 ALIKE = 0.5
-_DETECTOR = "hindsight"
-_VERSION = digest(_DETECTOR, 1, REACH, ALIKE)
+DETECTOR = "hindsight"
+_VERSION = digest(DETECTOR, 1, REACH, ALIKE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hindsight:
+    """Lets neutral turns inherit; made by `in_hindsight`."""
+
+    alike: float
+
+    def events(self, messages: pl.DataFrame, turn_cues: pl.DataFrame, events: pl.DataFrame,
+               read: pl.DataFrame) -> Made:
+        """The FEEDBACK_EVENTS that neutral turns inherit from `events`; see `hindsight`."""
+        return hindsight(messages, turn_cues, events, read, self.alike)
+
+
+def in_hindsight(alike: float = ALIKE) -> Hindsight:
+    """The last part of a cascade: neutral turns inherit praise, where questions are `alike` or more (WildReward).
+
+    It needs a detector before it: a turn is neutral only where a model looked. Raises ConfigError for what is no share.
+    """
+    if not 0.0 <= alike <= 1.0:
+        raise ConfigError(f"in_hindsight: alike is {alike}; give a similarity from 0 to 1")
+    return Hindsight(alike=alike)
 
 
 def ordinal_of(events: pl.DataFrame) -> dict[str, int]:
@@ -79,9 +103,9 @@ def _alike(turn: Mapping[str, Any], other: Mapping[str, Any]) -> float:
 def _row(turn: Mapping[str, Any], later: str, ordinal: int, context: Mapping[str, Any]) -> dict[str, Any]:
     ids = {name: turn[name] for name in ("conv_id", "target_msg_id", "evidence_msg_id")}
     return {
-        **ids, "event_id": event_id(*ids.values(), "follow_up", _DETECTOR, later), "compared": [], "kind": "follow_up",
+        **ids, "event_id": event_id(*ids.values(), "follow_up", DETECTOR, later), "compared": [], "kind": "follow_up",
         "labels": [], "polarity": "positive", "act": "continue", "reasons": [], "ordinal": ordinal,
-        "explicitness": "text_implicit", "standing_directive": False, "detector": _DETECTOR,
+        "explicitness": "text_implicit", "standing_directive": False, "detector": DETECTOR,
         "detector_version": _VERSION, "actor_kind": "human", "actor_hash": context["user_hash"],
         **{name: context[name] for name in ("created_at", "source_format", "place")},
     }
