@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from privacy.context import near
 from privacy.finding import Finding
 
-_IBAN = re.compile(r"[A-Za-z]{2}(?:(?<![A-Za-z0-9]..)|(?<=IBAN..))[0-9]{2}(?:[ -]?[A-Za-z0-9]){11,30}")
+_IBAN = re.compile(r"[A-Za-z]{2}(?:(?<![A-Za-z0-9]..)|(?<=IBAN..))[0-9]{2}(?:[ .\n-]?[A-Za-z0-9]){11,30}")
 _COUNTRIES = {
     15: "NO", 16: "BE", 18: "DK FI FK FO GL NL SD", 19: "MK SI", 20: "AT BA EE KZ LT LU MN XK", 21: "CH HR LI LV",
     22: "BG BH CR DE GB GE IE ME RS VA", 23: "AE GI IL IQ OM SO TL", 24: "AD CZ ES MD PK RO SA SE SK TN VG",
@@ -16,8 +16,9 @@ _COUNTRIES = {
 """How long the IBANs of a country are (the registry of SWIFT)."""
 _LENGTHS = {country: length for length, countries in _COUNTRIES.items() for country in countries.split()}
 _CARD = re.compile(
-    r"[2-6](?<![A-Za-z0-9_].)(?<![0-9]\..)(?:[0-9]{3}([ .-]?)[0-9]{4}\1[0-9]{4}\1[0-9]{1,4}(?P<more>\1[0-9]{1,3})?"
-    r"|(?<=3)[47][0-9]{2}([ .-]?)[0-9]{6}\3[0-9]{5}|(?<=3)[0689][0-9]{2}([ .-]?)[0-9]{6}\4[0-9]{4})"
+    r"[2-6](?<![A-Za-z0-9_].)(?<![0-9]\..)(?:[0-9]{7} [0-9]{8}(?=\D|$)"
+    r"|[0-9]{3}([ ./_-]?|  )[0-9]{4}\1[0-9]{4}\1[0-9]{1,4}(?P<more>\1[0-9]{1,3})?"
+    r"|(?<=3)[47][0-9]{2}([ ./_-]?)[0-9]{6}\3[0-9]{5}|(?<=3)[0689][0-9]{2}([ ./_-]?)[0-9]{6}\4[0-9]{4})"
     r"(?![A-Za-z0-9_]|[.-][0-9])")
 _BRANDS = re.compile(
     r"4[0-9]{12}(?:[0-9]{3})?(?:[0-9]{3})?|(?:5[1-5]|222[1-9]|22[3-9][0-9]|2[3-6][0-9]{2}|27[01][0-9]|2720)[0-9]{10,14}"
@@ -26,14 +27,14 @@ _BRANDS = re.compile(
 _SSN = re.compile(r"[0-8](?<![A-Za-z0-9_].)(?<![0-9][.-].)(?<!0(?=00))(?<!6(?=66))[0-9]{2}([ .-]?)(?!00)[0-9]{2}\1"
                   r"(?!0000)[0-9]{4}(?![A-Za-z0-9_]|[.-][0-9])")
 _SOCIAL = re.compile(r"\bssn\b|social[ -]?sec|\bss ?(?:#|no\b|number)|\bsoc\b", re.IGNORECASE)
-_SEPARATORS = re.compile(r"[ .-]")
+_SEPARATORS = re.compile(r"[ ./_-]")
 
 
 def ibans(text: str) -> Iterator[Finding]:
     """International bank account numbers of a known country's length whose checksum holds (ISO 13616)."""
     for match in _IBAN.finditer(text):
         length = _LENGTHS.get(match[0][:2].upper())
-        places = [place for place, sign in enumerate(match[0]) if sign not in " -"]
+        places = [place for place, sign in enumerate(match[0]) if sign not in " .\n-"]
         if length is None or len(places) < length:
             continue
         code = "".join(match[0][place] for place in places[:length]).upper()

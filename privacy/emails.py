@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from privacy.context import near
 from privacy.finding import Finding
 
 _LEFT = re.compile(r"\w[\w.%+&='-]*(?<![.'])$")
@@ -15,6 +16,24 @@ _TOP = frozenset(("com", "net", "org", "edu", "gov", "info", "io", "co", "ai", "
 """Top-level domains that make an address of what stands before the suffix of a file: maria@example.com.json."""
 _PROGRAMS = frozenset(("git", "hg", "svn"))
 """Who logs in to fetch a repository: git@host:owner/name is nobody's address."""
+
+
+PROVIDERS = ("gmail", "googlemail", "yahoo", "hotmail", "outlook", "icloud", "proton", "gmx")
+_SPELLED = re.compile(
+    rf"(?P<local>\w[\w.+-]{{1,40}})(?: at | ?@ )(?P<host>(?:{'|'.join(PROVIDERS)})\.[a-z]{{2,3}}\b"
+    r"|[a-z0-9-]{2,40}(?:(?: dot | ?\. ?)[a-z0-9-]{2,40}){0,2}(?: dot | ?\. )"
+    r"(?:com|org|net|edu|gov|io|co|de|fr|uk|eu|info)\b)", re.IGNORECASE)
+_SAID = re.compile(r"mail|contact|reach|write|address|ping", re.IGNORECASE)
+_OWN = re.compile(r"[._+0-9]")
+"""What the name of a mailbox has and a word has not: maria.k at gmail.com, not look at gmail.com."""
+
+
+def spelled(text: str) -> Iterator[Finding]:
+    """maria.k at example dot com, maria.k at gmail.com, maria.k @ example . com, where it does not read as words do."""
+    for match in _SPELLED.finditer(text):
+        local = match["local"].rstrip(".")
+        if _OWN.search(local) or near(_SAID, text, match.start()):
+            yield Finding("EMAIL", *match.span())
 
 
 def emails(text: str) -> Iterator[Finding]:

@@ -4,25 +4,29 @@ A text is first looked at as bytes in classes, ten times faster than a pattern r
 is no telephone number, without a run of letters and digits no key. Most texts end there.
 """
 
+import re
 from collections.abc import Iterator
 
 from privacy.accounts import cards, ibans, social_security
-from privacy.emails import emails
+from privacy.coded import coded
+from privacy.emails import PROVIDERS, emails, spelled
 from privacy.finding import Finding
 from privacy.folds import unfolded
 from privacy.internet import ipv4, ipv6
 from privacy.names import Names
 from privacy.phones import phones
-from privacy.secrets import assigned, bearers, curl_credentials, pem, url_credentials
+from privacy.secrets import FOREIGN, assigned, bearers, cookies, curl_credentials, pem, signed, url_credentials
 from privacy.tokens import aws_secrets, tokens, web_tokens
 
 _KEY, _NUMBER, _ADDRESS = b"A" * 16, b"0" * 7, b"0" * 4
 _KEY_SIGNS = frozenset(b"_-/+")
 _KEYS = bytes(65 if sign < 128 and (chr(sign).isalnum() or sign in _KEY_SIGNS) else 32 for sign in range(256))
 _DIGITS = bytes(48 if 48 <= sign < 58 else 32 for sign in range(256))
-_BETWEEN = b" .-()/:+\"'\n?"
+_BETWEEN = b" .-()/:+_\"'\n?"
 """What may stand between the digits of a number; ? is what is not ASCII."""
-_SECRET_WORDS = (b"passw", b"passphrase", b"pwd", b"secret", b"token", b"credential", b"key")
+_SECRET_WORDS = (b"key", b"passw", b"token", b"secret", b"pwd", b"credential", b"passphrase", *FOREIGN)
+"""Parts of the words that announce a secret."""
+_MAIL = re.compile(rb" at (?:" + "|".join(PROVIDERS).encode() + rb")\.")
 _BEFORE, _AFTER = 40, 400
 """How far a key may reach around its run of letters and digits."""
 
@@ -44,11 +48,16 @@ def found(text: str, names: Names | None = None) -> list[Finding]:
 
 def _plain(text: str, data: bytes, lower: bytes) -> Iterator[Finding]:
     """Every finding of every kind, the surer kinds first."""
-    if "BEGIN " in text:
-        yield from pem(text)
     runs = data.translate(_KEYS)
-    if _KEY in runs:
+    keyed = _KEY in runs
+    if b"begin " in lower or (keyed and (b"begin+" in lower or b"private-lines" in lower)):
+        yield from pem(text)
+    if keyed:
         yield from _keys(text, runs)
+        if b"cookie:" in lower:
+            yield from cookies(text)
+        if "://" in text and "=" in text:
+            yield from signed(text)
         if b"aws" in lower or b"akia" in lower or b"asia" in lower:
             yield from aws_secrets(text)
     if b"curl" in lower:
@@ -57,15 +66,15 @@ def _plain(text: str, data: bytes, lower: bytes) -> Iterator[Finding]:
         if "://" in text:
             yield from url_credentials(text)
         yield from emails(text)
+    if b" dot " in lower or ("@ " in text and "." in text) or _MAIL.search(lower):
+        yield from spelled(text)
     digits = data.translate(_DIGITS, _BETWEEN)
     if _ADDRESS in digits:
         yield from _numbers(text, digits)
     if "::" in text or text.count(":") >= 5:
         yield from ipv6(text)
-    for word in _SECRET_WORDS:
-        if word in lower:
-            yield from assigned(text, lower)
-            break
+    if b"0" in digits and any(word in lower for word in _SECRET_WORDS):  # a secret has a digit
+        yield from assigned(text, lower)
 
 
 def _numbers(text: str, digits: bytes) -> Iterator[Finding]:
@@ -88,6 +97,7 @@ def _keys(text: str, runs: bytes) -> Iterator[Finding]:
         start = max(done, at - _BEFORE)
         yield from tokens(text, start, end + _AFTER)
         yield from bearers(text, start, end + _AFTER)
+        yield from coded(text, at, end, found)
         done, at = end, runs.find(_KEY, end)
 
 

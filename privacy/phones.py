@@ -20,9 +20,14 @@ _FORMS = (
     re.compile(r"0[1-9](?:[ .-][0-9]{2}){4}"),
     re.compile(r"0[1-9][0-9]{8,9}"),
     re.compile(r"[6-9][0-9]{4}[ -][0-9]{5}"),
+    re.compile(r"\(?0[1-9][0-9]{0,3}\)?[ /-][0-9]{3}[ -][0-9]{2}[ -][0-9]{2}"),
+    re.compile(r"3[2-9][0-9] [0-9]{3} [0-9]{4}"),
+    re.compile(r"\([1-9][0-9]\) 9?[0-9]{4}-[0-9]{4}"),
+    re.compile(r"1[3-9][0-9] [0-9]{4} [0-9]{4}"),
     re.compile(r"8[ -]?\(?[3-9][0-9]{2}\)?[ -][0-9]{3}-[0-9]{2}-[0-9]{2}"),
 )
-"""North America; the same as people make it up; 0 and an area's code; France; mobiles in Europe; India; Russia."""
+"""North America; the same as people make it up; 0 and an area's code; France; mobiles in Europe; India; Sweden,
+Switzerland, Turkey; mobiles in Italy; Brazil; mobiles in China; Russia."""
 _WORDS = re.compile(
     r"phone|\bph\b|\btel\b|\btel[.:]|telef|\bcall(?:ed|ing)?\b|mobile|\bcell|\bfax\b|whats ?app|\bsms\b|\breach|contact"
     r"|\btext (?:me|him|her|us)|my number|\bring\b|\bdial|handy|m[oó]vil|celular|hotline|\bsignal\b|\bpager|rufnummer",

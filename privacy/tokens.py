@@ -12,6 +12,11 @@ _GIVEN_OUT = {
     "SLACK_TOKEN": r"xox[a-z]-[A-Za-z0-9-]{10,}|xapp-[0-9]-[A-Za-z0-9-]{10,}"
                    r"|hooks\.slack\.com/(?:services|workflows|triggers)/[A-Za-z0-9/_-]{16,}",
     "HUB_TOKEN": r"hf_[A-Za-z0-9]{20,}|api_org_[A-Za-z0-9]{20,}",
+    "PRIVATE_KEY": r"(?:MII[A-Za-z0-9+/]{2,6}IBA(?:AKC|DANBgkqhkiG9w0BAQEFAASC)|b3BlbnNzaC1rZXktdjE)"
+                   r"[A-Za-z0-9+/=\s]{20,}",
+    "SECRET": r"\$(?:apr1|1|2[aby]|5|6|y|argon2i?d?)\$[^\s:\"'`]{20,200}"
+              r"|discord(?:app)?\.com/api/webhooks/[0-9]+/[A-Za-z0-9_-]{30,}"
+              r"|webhook\.office\.com/webhookb2/[A-Za-z0-9@/-]{40,}",
     "API_KEY": "|".join((
         rf"sk-{_RUN}{{16,}}", rf"(?:sk|rk|pk)_(?:live|test|prod)_{_RUN}{{14,}}", r"whsec_[A-Za-z0-9+/=]{20,}",
         rf"AIza{_RUN}{{30,}}", rf"GOCSPX-{_RUN}{{20,}}", rf"ya29\.{_RUN}{{20,}}", rf"glpat-{_RUN}{{20,}}",

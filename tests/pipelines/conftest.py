@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-ROOMS = ("schemas", "generators", "filters", "feedback", "preferences", "audits", "exports", "assets", "pipelines",
-         "examples")
+ROOMS = ("schemas", "privacy", "generators", "filters", "feedback", "preferences", "audits", "exports", "assets",
+         "pipelines", "examples")
 ENGINE = '[engines.{name}]\nurl = "{url}"\nmodel = "{model}"\n{more}\n'
 
 

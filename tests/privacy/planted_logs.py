@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import polars as pl
 
@@ -29,6 +30,32 @@ def write(folder: Path, plants: Sequence[Plant]) -> None:
     odd = [json.dumps({**_battle(0, texts), "conversation_a": text, text: 1}) for text in texts[::40]]
     with (folder / "broken.jsonl").open("w") as file:
         file.write("\n".join([json.dumps(_battle(900, ["What is a rope?"] * 3)), *broken, *odd]) + "\n")
+
+
+def write_complaints(folder: Path, plants: Sequence[Plant]) -> None:
+    """Requests with a plant in what the system, the user and the model say, each complained of, for models to read.
+
+    Tokens stand in the addresses of pictures too. The file is called after a person, and so is its folder.
+    """
+    (folder / f"of {FILE}").mkdir(parents=True)
+    texts = [plant.text for plant in plants]
+    _lines(folder / f"of {FILE}" / f"{FILE}.jsonl",
+           [_complaint(number, texts[number:number + 3]) for number in range(0, len(texts), 3)])
+
+
+def _complaint(number: int, texts: Sequence[str]) -> dict[str, Any]:
+    """What is asked, answered and complained of; the address of the picture has a plant in its query."""
+    first, second, third = texts
+    address = f"https://pictures.example/{number}.png?{urlencode({'t': first})}"
+    picture = {"type": "image_url", "image_url": {"url": address, "detail": first}}
+    asked = [{"type": "text", "text": f"{number}: look up {second}"}, picture]
+    return {"request": {"model": f"mill {third}", "user": f"{NAMES[0]}-{number}", "metadata": {
+                "session_id": f"{NAMES[1]}-{number}"}, "messages": [
+                    {"role": "system", "content": f"You serve {first}."}, {"role": "user", "content": asked},
+                    {"role": "assistant", "content": f"I found {third}."},
+                    {"role": "user", "content": f"No, that is wrong. I meant {first}"}]},
+            "response": {"id": f"r{number}", "created": 1772445700 + number, "model": "mill-7b", "choices": [
+                {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": f"So {second}"}}]}}
 
 
 def _lines(path: Path, rows: Sequence[Any]) -> None:
