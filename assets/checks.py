@@ -95,13 +95,8 @@ def _never_came(replies: pl.DataFrame) -> int:
 
 
 def _wrongly_ordered(pairs: pl.DataFrame, rankings: pl.DataFrame) -> int:
-    scores = rankings.select("prompt_id", "response_id", "score")
-    joined = pairs.filter(pl.col("margin").is_not_null()).select("prompt_id", "chosen_id", "rejected_id")
-    for side in ("chosen", "rejected"):
-        named = scores.rename({"response_id": f"{side}_id", "score": f"{side}_score"})
-        joined = joined.join(named, on=["prompt_id", f"{side}_id"], how="left")
-    right = (pl.col("chosen_score") > pl.col("rejected_score")).fill_null(False)
-    return joined.filter(~right).height
+    told = of_sides(pairs.filter(pl.col("margin").is_not_null()), rankings.select("prompt_id", "response_id", "score"))
+    return told.filter(~(pl.col("chosen_score") > pl.col("rejected_score")).fill_null(False)).height
 
 
 def _foreign_sides(pairs: pl.DataFrame, responses: pl.DataFrame) -> int:
@@ -117,6 +112,16 @@ def _foreign_sides(pairs: pl.DataFrame, responses: pl.DataFrame) -> int:
 def _text(side: str) -> pl.Expr:
     """The last turn's text of a side."""
     return pl.col(side).list.last().struct.field("content")
+
+
+def of_sides(pairs: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """What is known of the sides of each pair, by prompt_id and response_id, as columns chosen_… and rejected_…."""
+    joined = pairs.select("prompt_id", "chosen_id", "rejected_id")
+    for side in ("chosen", "rejected"):
+        named = known.select("prompt_id", pl.col("response_id").alias(f"{side}_id"),
+                             pl.exclude("prompt_id", "response_id").name.prefix(f"{side}_"))
+        joined = joined.join(named, on=["prompt_id", f"{side}_id"], how="left")
+    return joined
 
 
 def none_of(name: str, bad: int, of: int, what: str) -> Check:

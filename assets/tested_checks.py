@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import polars as pl
 
-from assets.checks import PAIR_CHECKS, check_foreign_sides, none_of, share_of
+from assets.checks import PAIR_CHECKS, check_foreign_sides, none_of, of_sides, share_of
 from assets.repaired import with_repairs
 from assets.stage import Check, CheckSpec, Tables
 from feedback.testcases.outcomes import passes, trivial
@@ -99,13 +99,10 @@ def pair_checker(operator: PairByTests) -> Checker:
 
     def check(tables: Tables) -> list[Check]:
         pairs = tables["preferences"]
-        known = passes(with_repairs(tables, "outcomes"), operator.sources).select("response_id", "passed", "unknown")
-        sides = pairs.select("chosen_id", "rejected_id")
-        for side in ("chosen", "rejected"):
-            named = known.rename({"response_id": f"{side}_id", "passed": side, "unknown": f"{side}_unknown"})
-            sides = sides.join(named, on=f"{side}_id", how="left")
-        right = pl.col("chosen") > pl.col("rejected") + pl.col("rejected_unknown")
-        wrong = sides.filter(~right.fill_null(False)).height
+        known = passes(with_repairs(tables, "outcomes"), operator.sources)
+        told = of_sides(pairs, known.select("prompt_id", "response_id", "passed", "unknown"))
+        right = pl.col("chosen_passed") > pl.col("rejected_passed") + pl.col("rejected_unknown")
+        wrong = told.filter(~right.fill_null(False)).height
         return [none_of(TESTED_PAIR_CHECKS[0].name, wrong, pairs.height, "pairs contradict the outcomes"),
                 check_foreign_sides(pairs, with_repairs(tables, "responses"))]
 
@@ -115,11 +112,9 @@ def pair_checker(operator: PairByTests) -> Checker:
 def check_step_pairs(tables: Tables) -> list[Check]:
     """Whether pairs of beginnings say what the steps say, by key; a beginning is cut again from its response."""
     pairs, begun = tables["preferences"], beginnings(tables["responses"], tables["steps"])
-    worth = tables["steps"].select("step_id", share=pl.col("value") / pl.col("tests"))
-    sides = pairs.select("chosen_id", "rejected_id")
-    for side in ("chosen", "rejected"):
-        sides = sides.join(worth.rename({"step_id": f"{side}_id", "share": side}), on=f"{side}_id", how="left")
-    wrong = sides.filter(~(pl.col("chosen") > pl.col("rejected")).fill_null(False)).height
+    worth = tables["steps"].select("prompt_id", response_id="step_id", share=pl.col("value") / pl.col("tests"))
+    better = pl.col("chosen_share") > pl.col("rejected_share")
+    wrong = of_sides(pairs, worth).filter(~better.fill_null(False)).height
     foreign = check_foreign_sides(pairs, begun)
     return [none_of(STEP_PAIR_CHECKS[0].name, wrong, pairs.height, "pairs contradict the steps"),
             replace(foreign, name=STEP_PAIR_CHECKS[1].name)]

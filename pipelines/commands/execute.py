@@ -1,5 +1,7 @@
 """Runs a dataset's job in this process, on the instance that the UI shows. Loading Dagster takes a while."""
 
+from typing import Any
+
 import dagster as dg
 import polars as pl
 from dagster._core.errors import DagsterAssetCheckFailedError, DagsterExecutionInterruptedError
@@ -11,6 +13,7 @@ from assets.graph import assets_of, builds_of, job_of
 from assets.home import Build, Home
 from assets.publishing import PRIVATE, SCAN
 from assets.runs import bury_dead_runs, open_instance, process_tag
+from assets.show import cut
 from exports.leaving import LeakError, read_found, why_refused
 from feedback.chatlogs.imports import day_of
 from pipelines.commands.terminal import TerminalWatcher
@@ -53,10 +56,48 @@ def _why_nothing(dataset: PreferenceDataset, place: Build) -> str:
         return (f"{dataset.slug}/{place.name}: the logs hold nothing that was said or judged on {day}; build another "
                 "day, or leave --name out to have all days in one build")
     rows = place.funnel(("preferences", "kept")).filter(pl.col("count") > 0)
-    told = [f"  {row['step']}: {row['count']:,} {row['unit']} {row['fate']}{_because(row['reason'])}"
-            for row in rows.to_dicts()]
+    told = [*_tested(dataset, place), *(_told(row) for row in rows.to_dicts())]
     return "\n".join([f"{dataset.slug}/{place.name}: no pair is kept, so that there is nothing to write", *told,
                       f"loosen what drops them, or add data; the tables so far are in {place.path}"])
+
+
+def _tested(dataset: PreferenceDataset, place: Build) -> list[str]:
+    """What the steps before pairs lost where tests make the labels, the first empty table, and why runs failed."""
+    if dataset.outcomes is None:
+        return []
+    names = [name for name in ("programs", "test_inputs", "executions", "test_cases", "outcomes")
+             if name != "programs" or dataset.programs]
+    lost = place.funnel(names).filter(pl.col("fate").is_in(["dropped", "failed"]) & (pl.col("count") > 0))
+    runs = place.read("executions").filter(pl.col("status") != "ran")
+    refused = [place.read("test_completions").filter(pl.col("status") == "error")] if dataset.writers else []
+    empty = next((name for name in names if place.read(name).is_empty()), None)
+    flow = sorted(lost.to_dicts(), key=lambda row: names.index(row["step"].partition(",")[0]))
+    return [*map(_told, flow),
+            *(line for table in refused for line in _commonest(table, "error", "requests for tests that failed")),
+            *_commonest(runs, "detail", "runs without an output"),
+            *([f"  {empty} is the first table that is empty: {_REMEDIES[empty]}"] if empty else [])]
+
+
+def _commonest(table: pl.DataFrame, column: str, what: str) -> list[str]:
+    """What most of the rows say, in a line; none where there is no row."""
+    said = table.group_by(column).len().sort("len", column, descending=[True, False]).head(1)
+    return [f"  of {table.height:,} {what} {count:,} say: {cut(str(text), _SAID)}" for text, count in said.iter_rows()]
+
+
+_SAID = 200
+_REMEDIES = {
+    "programs": "no answer holds code that programs() finds; look at the answers",
+    "test_inputs": "no prompt has anything to run on; an engine that writes inputs must keep to a JSON schema, and "
+                   "given(...) must name a field that the prompts have",
+    "executions": "no program met an input of its prompt",
+    "test_cases": "nobody could say what is expected; look at what came out, and at min_voters and share",
+    "outcomes": "no run met a test case",
+}
+"""What to look at where a table of tests is empty."""
+
+
+def _told(row: dict[str, Any]) -> str:
+    return f"  {row['step']}: {row['count']:,} {row['unit']} {row['fate']}{_because(row['reason'])}"
 
 
 def _because(reason: str) -> str:
