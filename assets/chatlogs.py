@@ -6,8 +6,9 @@ from pathlib import Path
 
 import polars as pl
 
-from assets import cascade
+from assets import cascade, log_pieces
 from assets import chatlog_views as views
+from assets.asked import Asked
 from assets.chatlog_checks import EVENT_CHECKS, EVENT_PAIR_CHECKS, check_event_pairs, check_events
 from assets.dataset import PreferenceDataset
 from assets.home import BETWEEN, BROKEN
@@ -54,10 +55,12 @@ def messages(logs: ChatLogs) -> Stage:
         check_day(means.build)
         read = logs.read(means.home, means.today, day_of(means.build))
         told = {BROKEN: BETWEEN.join(read.told[:BROKEN_TOLD])} if read.told else {}
-        return Output(tables={"messages": read.messages, "signals": read.signals}, counts=read.counts, spent=told)
+        return Output(tables=Asked({"messages": lambda: read.messages, "signals": lambda: read.signals}),
+                      pieces={"messages": read.pieces()}, counts=read.counts, spent=told)
 
     return Stage(name="messages", meaning=CHAT_MESSAGES.meaning,
-                 writes={"messages": CHAT_MESSAGES, "signals": SIGNALS}, needs=(), make=make,
+                 writes={"messages": CHAT_MESSAGES, "signals": SIGNALS}, needs=(),
+                 narrow={"messages": log_pieces.shown}, make=make,
                  show={"messages": views.messages, "signals": views.signals})
 
 
@@ -68,12 +71,13 @@ def turn_cues(cues: Cues) -> Stage:
         return Output.of("turn_cues", cues.measure(tables["messages"]))
 
     return Stage(name="turn_cues", meaning=TURN_CUES.meaning, writes={"turn_cues": TURN_CUES}, needs=("messages",),
-                 make=make, show={"turn_cues": views.turn_cues})
+                 narrow={"messages": log_pieces.users_words}, make=make, show={"turn_cues": views.turn_cues})
 
 
 def feedback_events(dataset: PreferenceDataset) -> Stage:
     """The stage that puts together what the logs hold and what is found in users' words, and holds."""
     audited = any(isinstance(part, Detect) for part in dataset.tellers)
+    alone = [part for part in dataset.tellers if isinstance(part, Cues)] if len(dataset.tellers) == 1 else []
 
     def make(means: Means, tables: Tables) -> Output:
         events, counts = cascade.checked(dataset, tables, means.engines)
@@ -82,7 +86,8 @@ def feedback_events(dataset: PreferenceDataset) -> Stage:
 
     writes = {"feedback_events": FEEDBACK_EVENTS, **({cascade.RECALL: MEASUREMENTS} if audited else {})}
     return Stage(name="feedback_events", meaning=FEEDBACK_EVENTS.meaning, writes=writes,
-                 needs=("messages", "signals", *cascade.read_tables(dataset)), make=make,
+                 needs=("messages", "signals", *cascade.read_tables(dataset)),
+                 narrow={"messages": log_pieces.cued_words(alone[0])} if alone else {}, make=make,
                  show={"feedback_events": views.events, **({cascade.RECALL: views.recall} if audited else {})},
                  checks=EVENT_CHECKS, check=check_events)
 
@@ -90,14 +95,16 @@ def feedback_events(dataset: PreferenceDataset) -> Stage:
 def prompts(answers: Logged) -> Stage:
     """The stage that finds what was asked before the answers that events speak of."""
     return Stage(name="prompts", meaning=PROMPTS.meaning, writes={"prompts": PROMPTS},
-                 needs=("messages", "feedback_events"), make=_made("prompts", answers.prompts),
+                 needs=("messages", "feedback_events"), narrow={"messages": log_pieces.spoken_words},
+                 make=_made("prompts", answers.prompts),
                  show={"prompts": prompt_view})
 
 
 def responses(answers: Logged) -> Stage:
     """The stage that finds the answers that events speak of."""
     return Stage(name="responses", meaning=RESPONSES.meaning, writes={"responses": RESPONSES},
-                 needs=("prompts", "messages", "feedback_events"), make=_made("responses", answers.responses),
+                 needs=("prompts", "messages", "feedback_events"), narrow={"messages": log_pieces.spoken_words},
+                 make=_made("responses", answers.responses),
                  show={"responses": response_view})
 
 
@@ -112,7 +119,8 @@ def preferences(operator: PairByEvents) -> Stage:
 
     return Stage(name="preferences", meaning="candidate pairs, before the filters",
                  writes={"preferences": PREFERENCES, "measurements": MEASUREMENTS},
-                 needs=_READ, make=make, show={"preferences": _pairs}, checks=EVENT_PAIR_CHECKS,
+                 needs=_READ, narrow={"messages": log_pieces.spoken_words}, make=make,
+                 show={"preferences": _pairs}, checks=EVENT_PAIR_CHECKS,
                  check=check_event_pairs)
 
 
@@ -127,7 +135,8 @@ def unpaired(dataset: PreferenceDataset, operator: UnpairedByEvents) -> Stage:
                       counts=[*made.counts, *told_as("unpaired, filtered", result.counts)])
 
     return Stage(name="unpaired", meaning=UNPAIRED.meaning, writes={"unpaired": UNPAIRED, "unpaired_dropped": DROPPED},
-                 needs=_READ, make=make, show={"unpaired": _labels, "unpaired_dropped": dropped("unpaired_dropped")})
+                 needs=_READ, narrow={"messages": log_pieces.spoken_words}, make=make,
+                 show={"unpaired": _labels, "unpaired_dropped": dropped("unpaired_dropped")})
 
 
 def prompts_of(dataset: PreferenceDataset, home: Path) -> tuple[Made, list[str]]:

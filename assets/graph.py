@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import polars as pl
+import pyarrow.parquet as pq
 
 from assets import checks, show
+from assets.asked import tables_of
 from assets.dataset import CHECKOUT, PreferenceDataset, known_engines
 from assets.home import Build, Home
 from assets.recipe import build_stages, code_version
 from assets.rounds import policy_after
 from assets.runs import claim_run
-from assets.stage import Check, CheckSpec, Means, Output, Stage
+from assets.stage import Check, CheckSpec, Means, Output, Stage, Tables
 from assets.watch import Watcher
 from generators.budget import Purse
 from generators.engines import load_budget
@@ -137,7 +138,7 @@ def _run(context: dg.AssetExecutionContext, dataset: PreferenceDataset,
     build = home.build(dataset.slug, context.partition_key)
     build.hold()
     claim_run(context.instance, context.run.run_id)
-    inputs = {name: build.read(name) for name in stage.needs}
+    inputs = tables_of(build, stage)
     started = time.time()
     spent: Mapping[str, Any] = {}
     if stage.write_folder is not None:
@@ -145,13 +146,13 @@ def _run(context: dg.AssetExecutionContext, dataset: PreferenceDataset,
     elif stage.make is not None:
         output = _make(context, home, dataset, stage, inputs)
         spent = output.spent
-        yield from _table_results(dataset, stage, build, inputs, output)
+        yield from _table_results(dataset, stage, build, output)
     build.note_run({"run": context.run.run_id, "stage": stage.name, "started": round(started, 3),
                     "seconds": round(time.time() - started, 3), **context.resources.watcher.spent(), **spent})
 
 
 def _make(context: dg.AssetExecutionContext, home: Home, dataset: PreferenceDataset, stage: Stage,
-          inputs: Mapping[str, pl.DataFrame]) -> Output:
+          inputs: Tables) -> Output:
     engines = known_engines(dataset, must_exist=bool(stage.engines))
     watcher: Watcher = context.resources.watcher
     watcher.begin(f"{dataset.slug}/{stage.name}", context.log.info)
@@ -165,38 +166,43 @@ def _make(context: dg.AssetExecutionContext, home: Home, dataset: PreferenceData
         return stage.make(means, inputs)
 
 
-def _table_results(dataset: PreferenceDataset, stage: Stage, build: Build, inputs: Mapping[str, pl.DataFrame],
+def _table_results(dataset: PreferenceDataset, stage: Stage, build: Build,
                    output: Output) -> Iterator[dg.MaterializeResult[Any]]:
-    everything = {**inputs, **output.tables}
+    everything = tables_of(build, stage, output.tables)
     checked = [checks.check_balance(output.counts)] if output.counts else []
     if stage.check is not None:
         checked += stage.check(everything)
     funnel_file = build.file(stage.name).with_name("funnel.parquet")
     for name, table in stage.writes.items():
-        path = build.write(name, table, output.tables[name])
+        path = build.write(name, table, output.pieces[name] if name in output.pieces else output.tables[name])
         first = name == stage.name
         if first:
             _write_funnel(funnel_file, output)
         yield dg.MaterializeResult(
             asset_key=[*dataset.key, name],
             metadata=_metadata(stage, name, table, path, everything, output),
-            data_version=dg.DataVersion(hashlib.sha256(path.read_bytes()).hexdigest()[:16]),
+            data_version=dg.DataVersion(_sha256(path)[:16]),
             check_results=[_check_result(dataset, stage, check) for check in checked] if first else [],
         )
 
 
-def _metadata(stage: Stage, name: str, table: Table, path: Path, everything: Mapping[str, pl.DataFrame],
+def _metadata(stage: Stage, name: str, table: Table, path: Path, everything: Tables,
               output: Output) -> dict[str, Any]:
     seen = dict(stage.show[name](everything)) if name in stage.show else {}
     if name == stage.name and output.counts:
         seen["funnel"] = show.funnel(output.counts)
     return {
-        "dagster/partition_row_count": everything[name].height,
+        "dagster/partition_row_count": pq.read_metadata(path).num_rows,
         **as_metadata(seen),
         "dagster/column_schema": dg.TableSchema(columns=[
             dg.TableColumn(column.name, str(column.type), description=column.meaning) for column in table.columns]),
         "path": dg.MetadataValue.path(str(path)),
     }
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def as_metadata(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,12 +5,13 @@ import json
 import os
 import re
 import socket
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 
 from schemas import TABLES
 from schemas.errors import ConfigError, HeldError
@@ -86,17 +87,30 @@ class Build:
         """The Parquet file of a table."""
         return self.path / table / f"{table}.parquet"
 
-    def write(self, name: str, table: Table, rows: pl.DataFrame) -> Path:
-        """Check the rows, write them, and say where; offending rows go to quarantine/ and raise SchemaError."""
-        table.write(rows.to_arrow(), self.file(name), quarantine=self.path / "quarantine" / f"{name}.parquet")
+    def write(self, name: str, table: Table, rows: pl.DataFrame | Iterable[pl.DataFrame]) -> Path:
+        """Check the rows, write them, and say where; offending rows go to quarantine/ and raise SchemaError.
+
+        Of rows that come in pieces few are in memory at a time.
+        """
+        aside = self.path / "quarantine" / f"{name}.parquet"
+        if isinstance(rows, pl.DataFrame):
+            table.write(rows.to_arrow(), self.file(name), quarantine=aside)
+        else:
+            table.write_pieces((piece.to_arrow() for piece in rows), self.file(name), quarantine=aside)
         return self.file(name)
 
     def read(self, name: str, table: Table | None = None) -> pl.DataFrame:
         """A table of this build."""
-        known = table or TABLES.get(name) or _SAME_SCHEMA[name]
+        return pl.DataFrame(pl.from_arrow(self._known(name, table).read(self.file(name))))
+
+    def read_pieces(self, name: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """The same in pieces, in their order, for who needs little of a large table."""
+        return self._known(name).read_pieces(self.file(name), columns)
+
+    def _known(self, name: str, table: Table | None = None) -> Table:
         if not self.file(name).exists():
             raise ConfigError(f"{self.dataset}/{self.name} has no table '{name}' yet; build it first")
-        return pl.DataFrame(pl.from_arrow(known.read(self.file(name))))
+        return table or TABLES.get(name) or _SAME_SCHEMA[name]
 
     def funnel(self, stages: Collection[str] | None = None) -> pl.DataFrame:
         """What every step so far took in, gave out, dropped and failed.

@@ -17,7 +17,7 @@ from assets.show import pictures
 from assets.stage import Check, CheckSpec, Stage, Tables
 from audits.accuracy import truth_of
 from audits.chatlogs import deciles, trail
-from audits.report import Report, report
+from audits.report import INPUTS, Report, report
 from audits.testcases import truth_of_tests
 from exports.check import verify
 from exports.facts import Facts
@@ -144,7 +144,8 @@ def _audited(build: Build, tables: Tables) -> dict[str, pl.DataFrame]:
     replies = [tables[name] for name in REPLIES if name in tables]
     joined = {"completions": pl.concat(replies)} if replies else {}
     joined |= {name: with_repairs(tables, name) for name in ("responses", "executions", "outcomes") if name in tables}
-    return {**tables, **joined, "dropped": all_dropped(tables), "funnel": build.funnel(tables)}
+    read = {name: tables[name] for name in INPUTS if name in tables}
+    return {**read, **joined, "dropped": all_dropped(tables), "funnel": build.funnel(tables)}
 
 
 def _truth(dataset: PreferenceDataset, tables: Tables) -> pl.DataFrame | None:

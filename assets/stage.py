@@ -1,12 +1,13 @@
 """A stage: one step of a build, as a plain function from tables to tables, before Dagster sees it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 
 from assets.home import Build, Home
 from generators.budget import Purse
@@ -19,6 +20,10 @@ from schemas.funnel import Count
 from schemas.table import Table
 
 Tables = Mapping[str, pl.DataFrame]
+Read = Callable[[Sequence[str] | None], Iterator[pa.Table]]
+"""Reads a table in pieces, some of its columns or all."""
+Narrow = Callable[[Read, Tables], pa.Table]
+"""What a stage needs of a large table: fewer columns, rows or texts, found by what its other tables hold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +53,8 @@ class Output:
 
     tables: Mapping[str, pl.DataFrame]
     counts: Sequence[Count] = ()
+    pieces: Mapping[str, Iterable[pl.DataFrame]] = field(default_factory=dict)
+    """Of its tables those that may be too large for memory, as rows in pieces, to be written in that way."""
     spent: Mapping[str, float | int | str | None] = field(default_factory=dict)
     """What it cost, for run.json: measurements, which must not make two builds differ."""
 
@@ -88,6 +95,8 @@ class Stage:
     """The tables it writes, with their schemas; empty for a stage that writes a folder of its own."""
     needs: tuple[str, ...]
     """The tables it reads."""
+    narrow: Mapping[str, Narrow] = field(default_factory=dict)
+    """Of large tables what it needs, and shows, of them; without an entry it is given the whole table."""
     after: tuple[str, ...] = ()
     """Other stages that must have run."""
     make: Callable[[Means, Tables], Output] | None = None

@@ -5,7 +5,7 @@ refuse what it does not know.
 """
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -24,6 +24,9 @@ spare_pandas()
 _NAME = b"winnow.table"
 _VERSION = b"winnow.version"
 _BLOCK = 4096
+_GROUP = 65536
+"""Rows of a group of a file."""
+_PIECE = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +133,43 @@ class Table:
             raise SchemaError(f"{told}\nThe offending rows are in {aside}")
         _write(conformed, path)
 
+    def write_pieces(self, pieces: Iterable[pa.Table], path: Path, quarantine: Path | None = None) -> None:
+        """The same for rows that come in pieces, of which few are in memory at a time; the file is the one of `write`.
+
+        Rules are asked of each piece, but the key of all rows.
+        """
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = path.with_name(f".{path.name}.{os.getpid()}.pieces")
+        keys: list[pa.Table] = []
+        sound = True
+        try:
+            with pq.ParquetWriter(beside, self.schema, compression="zstd") as file:
+                for rows in _grouped((self.conform(piece) for piece in pieces), self.schema.empty_table()):
+                    keys.append(rows.select(self.key))
+                    sound = sound and not self.check(rows)[0]
+                    file.write_table(rows, row_group_size=_GROUP)
+            if not sound or not pc.all(_unique(self.key)(pa.concat_tables(keys))).as_py():
+                self.write(pq.read_table(beside), path, quarantine)
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
+
     def read(self, path: Path, columns: list[str] | None = None) -> pa.Table:
         """The rows of a file that we wrote; another table, or another version of this one, is a SchemaError."""
+        self._refuse_others(path)
+        return pq.read_table(path, columns=columns)
+
+    def read_pieces(self, path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """The same rows in pieces, in their order."""
+        self._refuse_others(path)
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(_PIECE, columns=columns):
+                yield pa.Table.from_batches([batch])
+
+    def _refuse_others(self, path: Path) -> None:
         found = footer(path)
         if found != (self.name, self.version):
             raise SchemaError(f"{path} holds {found[0]} version {found[1]}, not {self.name} version {self.version}")
-        return pq.read_table(path, columns=columns)
 
     def _all_rules(self) -> list[Rule]:
         filled = [Rule(f"{c.name} is filled", _filled(c.name)) for c in self.columns if not c.null]
@@ -158,10 +192,22 @@ def _write(table: pa.Table, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        pq.write_table(table, beside, compression="zstd", row_group_size=65536)
+        pq.write_table(table, beside, compression="zstd", row_group_size=_GROUP)
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def _grouped(pieces: Iterable[pa.Table], none: pa.Table) -> Iterator[pa.Table]:
+    """The rows in tables of one group each, whatever pieces they come in; without any, one table of no rows."""
+    held, some = none, False
+    for piece in pieces:
+        held = pa.concat_tables([held, piece])
+        while held.num_rows >= _GROUP:
+            yield held.slice(0, _GROUP).combine_chunks()
+            held, some = held.slice(_GROUP), True
+    if held.num_rows or not some:
+        yield held.combine_chunks()
 
 
 def _filled(name: str) -> Callable[[pa.Table], pa.ChunkedArray]:

@@ -14,6 +14,8 @@ from schemas.funnel import count
 _BETWEEN = ("system", "tool")
 """Roles that neither ask nor answer."""
 _TOLD = ("msg_id", "conv_id", "parent_id", "role", "on_main_path", "branch", "language")
+READ = (*_TOLD, "synthetic", "text", "flags")
+"""The columns that are read; texts are those of users alone."""
 FIELDS = ("evidence_msg_id", "conv_id", "target_msg_id", "previous_msg_id", "next_msg_id", "language")
 
 
