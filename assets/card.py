@@ -7,6 +7,7 @@ from typing import Any
 from assets.dataset import CHECKOUT, PreferenceDataset, known_engines
 from assets.misuse import made_by
 from exports.facts import Facts
+from feedback.chatlogs.again import LoggedAgain
 from generators.engines import Engine
 
 _AGREEMENT = {"jury": "All judges", "judge_pairs": "Two judges", "humans_and_jury": "People and models"}
@@ -49,6 +50,10 @@ def _method(dataset: PreferenceDataset) -> dict[str, str]:
              "unpaired": dataset.unpaired, "lists": dataset.lists, "correct": dataset.correct}
     method = {name: in_words(part) for name, part in parts.items() if part is not None}
     method |= {f"judgments {number}": in_words(part) for number, part in enumerate(dataset.judged, 1)}
+    if isinstance(dataset.responses, LoggedAgain):
+        method["responses"] = in_words(dataset.responses.logged)
+        method["answered again"] = in_words(dataset.responses.again)
+        method |= {f"answered again, {name}": in_words(part) for name, part in dataset.responses.again.readers.items()}
     for loop in dataset.loops:
         method |= {f"{type(loop).__name__.lower()}, {name}": in_words(part) for name, part in _parts_of(loop).items()}
     if dataset.rounds is not None and dataset.round is not None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from assets import views
+from assets import again, cascade, views
 from assets.card import card_facts
 from assets.dataset import PreferenceDataset
 from assets.home import Build
@@ -30,7 +30,7 @@ from privacy.scan import Alarm, in_words
 
 REPORT = "report.json"
 REPLIES = ("completions", "test_completions", "judge_completions", "step_completions", "repair_completions",
-           "hint_completions")
+           "hint_completions", cascade.FOUND, cascade.CHECKED, *again.READ.values(), again.ASKED)
 AUDIT_CHECKS = (
     CheckSpec(name="judges_agree_beyond_chance", meaning="the interval of Krippendorff's alpha lies above 0",
               blocking=False),
@@ -124,7 +124,9 @@ def _of_logs(tables: Tables, facts: Facts, arms: list[dict[str, Any]]) -> Facts:
     """The facts, with the record of the feedback where there is any."""
     if "feedback_events" not in tables:
         return facts
-    found = {"Feedback": trail(tables["feedback_events"], tables["kept"], tables.get("unpaired")).to_dicts(),
+    record = trail(tables["feedback_events"], tables["kept"], tables.get("unpaired"), tables["responses"],
+                   tables.get(again.WISHES))
+    found = {"Feedback": record.to_dicts(),
              "Share of the pairs that each tenth of the users gives": deciles(
                  tables["kept"], tables["prompts"]).to_dicts()}
     if arms:

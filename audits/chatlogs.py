@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 
 from feedback.chatlogs.leaks import leak
+from feedback.chatlogs.summaries import BETWEEN
 
 _CLOSING = re.compile(r"\b(?:bye|goodbye|farewell|take care|see you|have a (?:great|nice|good|wonderful) (?:day|one)|"
                       r"feel free to|let me know if|you're welcome|happy to help)\b", re.IGNORECASE)
@@ -69,13 +70,18 @@ def reactions(unpaired: pl.DataFrame) -> pl.DataFrame:
                                       closing=pl.col("closing").mean(), emoji=pl.col("emoji").mean()).sort("label")
 
 
-def trail(events: pl.DataFrame, pairs: pl.DataFrame, unpaired: pl.DataFrame | None = None) -> pl.DataFrame:
+def trail(events: pl.DataFrame, pairs: pl.DataFrame, unpaired: pl.DataFrame | None = None,
+          responses: pl.DataFrame | None = None, wishes: pl.DataFrame | None = None) -> pl.DataFrame:
     """A release's record of its feedback, as FeedbackLogs asks for.
 
     One row for each kind of feedback: who gave it (people, models, rules) and how many of them, how it was elicited and
-    by what detector, how many events there were, and how many pairs and single labels they changed.
+    by what detector, how many events there were, and how many pairs and single labels they changed. A pair with an
+    answer that was given again is changed by the events which its wishes were read from.
     """
     used = [_used(table, name) for table, name in ((pairs, "pairs"), (unpaired, "labels")) if table is not None]
+    if responses is not None and wishes is not None:
+        both = pl.concat([used[0].explode("pairs"), _steered(pairs, responses, wishes)])
+        used[0] = both.group_by("event_id").agg("pairs")
     told = events.select("event_id", "kind", "actor_kind", "explicitness", "detector", "actor_hash")
     for counted in used:
         told = told.join(counted, on="event_id", how="left")
@@ -92,6 +98,14 @@ def _used(table: pl.DataFrame, name: str) -> pl.DataFrame:
     rows = table.select(key, "evidence").explode("evidence").unnest("evidence").filter(
         pl.col("table") == "feedback_events")
     return rows.group_by(event_id="id").agg(pl.col(key).alias(name))
+
+
+def _steered(pairs: pl.DataFrame, responses: pl.DataFrame, wishes: pl.DataFrame) -> pl.DataFrame:
+    """event_id, and the pairs with an answer that was given under a wish read from it."""
+    sides = pairs.select(pairs="pair_id", response_id=pl.concat_list("chosen_id", "rejected_id")).explode("response_id")
+    under = responses.select("response_id", criterion_id="criteria").explode("criterion_id")
+    read = wishes.select("criterion_id", event_id=pl.col("evidence").str.split(BETWEEN)).explode("event_id")
+    return sides.join(under, on="response_id").join(read, on="criterion_id").select("event_id", "pairs")
 
 
 def _leaks(pairs: pl.DataFrame, said: Mapping[str, str]) -> Iterator[tuple[str, str]]:

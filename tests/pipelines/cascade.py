@@ -78,14 +78,17 @@ def built(made: PreferenceDataset, last: str = "rankings") -> dict[str, pl.DataF
     """The tables of the recipe up to one of them, in the home and the store of the environment; written as a build."""
     tables: dict[str, pl.DataFrame] = {}
     home = Home.find()
+    place = home.build(made.slug, "all")
     with ReplyStore.open(home.store) as store:
         means = Means(engines=load_engines(made.engines), store=store, runs=home.runs, home=home.root)
         for stage in build_stages(made):
+            inputs = {name: tables[name] for name in stage.needs if last not in tables}
             if stage.make is not None and last not in tables:
-                output = stage.make(means, {name: tables[name] for name in stage.needs})
-                tables |= output.tables
+                tables |= stage.make(means, inputs).tables
                 for name, schema in stage.writes.items():
-                    home.build(made.slug, "all").write(name, schema, output.tables[name])
+                    place.write(name, schema, tables[name])
+            elif stage.write_folder is not None and last == "dataset":
+                stage.write_folder(place, inputs)
     return tables
 
 
