@@ -11,7 +11,7 @@ from assets.stage import Means, Output, Stage, Tables
 from assets.views import replies
 from feedback.chatlogs.cues import Cues
 from feedback.chatlogs.detect import Detect
-from feedback.chatlogs.hindsight import DETECTOR, Hindsight
+from feedback.chatlogs.hindsight import Hindsight
 from feedback.chatlogs.recall import recall
 from feedback.chatlogs.validate import Validate
 from generators.engines import Engine
@@ -81,7 +81,6 @@ def checked(dataset: PreferenceDataset, tables: Tables,
 def missed(dataset: PreferenceDataset, tables: Tables, events: pl.DataFrame,
            engines: Mapping[str, Engine]) -> pl.DataFrame:
     """MEASUREMENTS of the cascade: recall of the cues, rate of feedback, calls and tokens, of all turns together."""
-    events = events.filter(pl.col("detector") != DETECTOR)
     rows: list[dict[str, object]] = []
     for part in dataset.tellers:
         if isinstance(part, Detect):

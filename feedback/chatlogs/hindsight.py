@@ -23,8 +23,8 @@ NEUTRAL, GOOD = 3, 4
 REACH = 2
 """How many of the user's turns later the praise may come."""
 ALIKE = 0.5
-DETECTOR = "hindsight"
-_VERSION = digest(DETECTOR, 1, REACH, ALIKE)
+_DETECTOR = "hindsight"
+_VERSION = digest(_DETECTOR, 1, REACH, ALIKE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,9 +103,9 @@ def _alike(turn: Mapping[str, Any], other: Mapping[str, Any]) -> float:
 def _row(turn: Mapping[str, Any], later: str, ordinal: int, context: Mapping[str, Any]) -> dict[str, Any]:
     ids = {name: turn[name] for name in ("conv_id", "target_msg_id", "evidence_msg_id")}
     return {
-        **ids, "event_id": event_id(*ids.values(), "follow_up", DETECTOR, later), "compared": [], "kind": "follow_up",
+        **ids, "event_id": event_id(*ids.values(), "follow_up", _DETECTOR, later), "compared": [], "kind": "follow_up",
         "labels": [], "polarity": "positive", "act": "continue", "reasons": [], "ordinal": ordinal,
-        "explicitness": "text_implicit", "standing_directive": False, "detector": DETECTOR,
+        "explicitness": "text_implicit", "standing_directive": False, "detector": _DETECTOR,
         "detector_version": _VERSION, "actor_kind": "human", "actor_hash": context["user_hash"],
         **{name: context[name] for name in ("created_at", "source_format", "place")},
     }

@@ -25,6 +25,8 @@ from generators.store import ReplyStore
 from preferences.pair import pair
 from schemas.errors import ConfigError
 from schemas.funnel import check_balance
+from tests.assets.test_chatlog_stages import MONDAY, at, chat, write
+from tests.assets.test_chatlog_stages import dataset as logs
 
 QUESTIONS = [question(number) for number in range(12)]
 READER = Model(name="reader", noise=0.0, length_bias=0.5)
@@ -64,6 +66,23 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, pl.DataFr
                 assert all(one.passed for one in (stage.check(tables) if stage.check else []))
         asked = sum(served.model == "reader" for served in server.ledger())
     return tables, dict(seen["judgments"]), asked
+
+
+def test_answers_of_logs_are_measured_like_any_others(tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    write(tmp_path / "logs" / "chats.json", chat(
+        "one", "ann", ("u1", "Which number?", None, at(MONDAY, 0), {}), ("a1", "It is 30.", "u1", at(MONDAY, 1), {}),
+        ("a2", "It is 42.", "u1", at(MONDAY, 2), {}), ("u2", "And now?", "a2", at(MONDAY, 3), {})))
+    dataset = logs(tmp_path, judgments=JUDGE, rankings=mean(), preferences=pair("all"), unpaired=None)
+    tables: dict[str, pl.DataFrame] = {}
+    with ScriptedServer(Script(models=(READER,))) as server, ReplyStore.open(tmp_path / "store") as store:
+        staff = {"reader": Engine(name="reader", url=server.url, model="reader")}
+        means = Means(engines=staff, store=store, runs=tmp_path / "runs", home=tmp_path / "home")
+        for stage in build_stages(dataset):
+            if stage.make is not None:
+                tables |= stage.make(means, {name: tables[name] for name in stage.needs}).tables
+    [row] = tables["kept"].to_dicts()  # the plant's answer to whatever is no question of its own is 42
+    assert (row["chosen"][0]["content"], row["rejected"][0]["content"]) == ("It is 42.", "It is 30.")
 
 
 def worth(tables: Mapping[str, pl.DataFrame]) -> dict[str, float]:
