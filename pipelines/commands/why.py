@@ -12,6 +12,7 @@ from rich.tree import Tree
 
 from assets.home import Build, Home
 from assets.show import cut, last_text
+from feedback.chatlogs.followups import PROTOCOL, likelihood
 from generators.store import ReplyStore
 from pipelines.commands.places import newest, scan, tables_of
 from pipelines.commands.why_events import ASKED, Events
@@ -127,7 +128,22 @@ class History:
         node.add(f"shown in this order: {', '.join(self._named(one) for one in row['shown'])}")
         if row["rationale"]:
             node.add(f"rationale: {_say(row['rationale'])}")
-        self.raw(node, row)
+        if row["protocol"] == PROTOCOL:
+            self.measured(node, row)
+        else:
+            self.raw(node, row)
+
+    def measured(self, tree: Tree, row: Row) -> None:
+        """The replies that a vote by follow-ups is made of: how likely each follow-up is after the answer."""
+        [text] = [one["text"] for one in self._find("responses", pl.col("response_id") == row["shown"][0])]
+        asked = (pl.col("prompt_id") == row["prompt_id"]) & (pl.col("engine") == row["judge"])
+        for reply in self._find("judge_completions", asked & pl.col("logprobs").is_not_null()):
+            said = (self.store.request(reply["request_id"]) or {"messages": []})["messages"]
+            if len(said) > 1 and said[-2] == {"role": "assistant", "content": text}:
+                likely = likelihood(reply["logprobs"], said[-1]["content"], row["judge"])
+                key = f"{reply['request_id']}/{reply['sample']}/{reply['attempt']}"
+                tree.add(f"raw reply {key}: {'not found' if likely is None else f'{likely:.4f}'} a token after it for "
+                         f"{_say(said[-1]['content'])}")
 
     def response(self, tree: Tree, row: Row, evidence: Sequence[str] | None = None) -> None:
         """A response: who wrote it, its score, what it passes (of `evidence`), its text and the reply it is."""

@@ -2,13 +2,16 @@
 
 import json
 from collections.abc import Mapping
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
+from rich.console import Console
 
 from assets.dataset import PreferenceDataset
+from assets.home import Home
 from assets.recipe import build_stages, used_engines
 from assets.stage import Means
 from audits.report import report
@@ -22,6 +25,7 @@ from generators.read import read
 from generators.sample import sample
 from generators.scripted import Script, ScriptedServer
 from generators.store import ReplyStore
+from pipelines.commands import why
 from preferences.pair import pair
 from schemas.errors import ConfigError
 from schemas.funnel import check_balance
@@ -52,9 +56,10 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, pl.DataFr
               READER)
     tables: dict[str, pl.DataFrame] = {}
     seen: dict[str, Mapping[str, Any]] = {}
-    with ScriptedServer(Script(models=models)) as server, ReplyStore.open(folder / "store") as store:
+    home = Home(folder / "home")
+    with ScriptedServer(Script(models=models)) as server, ReplyStore.open(home.store) as store:
         staff = {model.name: Engine(name=model.name, url=server.url, model=model.name) for model in models}
-        means = Means(engines=staff, store=store, runs=folder / "runs", home=folder / "home")
+        means = Means(engines=staff, store=store, runs=folder / "runs", home=home.root)
         for stage in build_stages(dataset):
             if stage.make is not None:
                 output = stage.make(means, {name: tables[name] for name in stage.needs})
@@ -62,10 +67,11 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, pl.DataFr
                 tables |= output.tables
                 for name, table in stage.writes.items():
                     assert not table.check(table.conform(tables[name].to_arrow()))[0]
+                    home.build("flr", "t").write(name, table, tables[name])
                     seen |= {name: stage.show[name](tables)} if name in stage.show else {}
                 assert all(one.passed for one in (stage.check(tables) if stage.check else []))
         asked = sum(served.model == "reader" for served in server.ledger())
-    return tables, dict(seen["judgments"]), asked
+    return tables, {"home": home.root, **seen["judgments"]}, asked
 
 
 def test_answers_of_logs_are_measured_like_any_others(tmp_path: Path) -> None:
@@ -132,6 +138,22 @@ def test_the_correlation_with_length_is_told_by_the_view_and_the_audit(built: Bu
     assert shown["reader: rank correlation of flr_z with length"] == pytest.approx(told)
     rows = [row for row in report(tables, draws=20).facts["length"] if row["judge"] == "reader"]
     assert {row["aspect"] for row in rows} == {"flr_z"}
+
+
+def test_a_vote_is_walked_back_to_each_follow_up_and_the_reply_that_tells_how_likely_it_is(
+        built: Built, monkeypatch: pytest.MonkeyPatch) -> None:
+    tables, shown, _ = built
+    monkeypatch.setenv("WINNOW_HOME", str(shown["home"]))
+    vote = tables["judgments"].row(0, named=True)
+    out = StringIO()
+    why.run(vote["judgment_id"], None, None, Console(file=out, width=400))
+    told = [line for line in out.getvalue().splitlines() if "a token after it for" in line]
+    points = (worth(tables)[vote["shown"][0]] - 5) / 5  # the plant's nats over a word's three
+    for follow_ups_, sign in ((JUDGE.positive, 1), (JUDGE.negative, -1)):
+        for one in follow_ups_:
+            assert len([line for line in told if f": {-3 + sign * points:.4f} a token" in line and one in line]) == 1
+    assert len(told) == 20
+    assert "imported" not in out.getvalue()
 
 
 def test_the_bank_is_a_criterion_that_votes_name(built: Built) -> None:
