@@ -19,9 +19,12 @@ import pyarrow.parquet as pq
 
 from assets.home import Build
 from feedback.chatlogs.answers import logged
+from feedback.chatlogs.induce import RUBRIC
 from schemas import CHAT_MESSAGES, TABLES
 from schemas.table import footer
 
+_LISTED = "evidence"
+"""Of a criterion, the ids of many events in one text."""
 _SHARED = frozenset(("group", "source_format", "place", "source", "detector_version"))
 """Columns whose values many people's rows have."""
 _FOLDERS = ("dataset", ".dataset.old", ".dataset.staging", "audit")
@@ -40,6 +43,8 @@ class Gone:
     """Of the person, and of everything made of what they said."""
     rows: Counter[str] = field(default_factory=Counter)
     """By table."""
+    rubrics: set[str] = field(default_factory=set)
+    """Texts of rubrics that a model made of many users' words, theirs among them."""
 
 
 def gone(build: Build, names: Collection[str]) -> Gone:
@@ -55,6 +60,7 @@ def gone(build: Build, names: Collection[str]) -> Gone:
                 found.ids |= _named(path, table.filter(hit))
         found.ids |= _answers(tables, build, found.ids)
     for path, table in tables.items():
+        found.rubrics |= _rubrics(table, found.ids)
         if count := pc.sum(_hit(table, found.ids)).as_py():
             found.rows[str(path.parent.name if path.parent.name == "quarantine" else path.stem)] += count
     return found
@@ -93,7 +99,8 @@ def _hit(table: pa.Table, ids: Collection[str]) -> pa.Array:
     hit = pa.array([False] * table.num_rows, pa.bool_())
     for field_ in table.schema:
         if field_.name not in _SHARED:
-            found = _holds(table[field_.name].combine_chunks(), known)
+            column = table[field_.name].combine_chunks()
+            found = _lists(column, known) if field_.name == _LISTED else _holds(column, known)
             hit = hit if found is None else pc.or_(hit, found)
     return hit
 
@@ -113,6 +120,21 @@ def _holds(column: pa.Array, known: pa.Array) -> pa.Array | None:
         return None
     rows = pc.list_parent_indices(column).filter(pc.is_in(inside, value_set=known.cast(inside.type)))
     return pc.is_in(pa.array(range(len(column)), pa.int64()), value_set=rows.cast(pa.int64()))
+
+
+def _lists(column: pa.Array, known: pa.Array) -> pa.Array | None:
+    """The same of a text that lists ids; of a column of lists too."""
+    if not _is_text(column.type):
+        return _holds(column, known)
+    return _holds(pc.split_pattern_regex(column, "[ ,]+"), known)
+
+
+def _rubrics(table: pa.Table, ids: Collection[str]) -> set[str]:
+    """The texts of the gone rows that are rubrics."""
+    if not {"criterion_id", "kind", "text"} <= set(table.column_names):
+        return set()
+    rows = table.filter(pc.and_(_hit(table, ids), pc.equal(table["kind"].combine_chunks(), RUBRIC)))
+    return set(rows["text"].to_pylist())
 
 
 def _is_text(kind: pa.DataType) -> bool:

@@ -25,10 +25,11 @@ class Pruned:
 
 
 def prune(store: ReplyStore, *, older_than_s: float | None = None, engine: str | None = None,
-          prompt_ids: Collection[str] | None = None, now: float | None = None) -> Pruned:
+          prompt_ids: Collection[str] | None = None, saying: Collection[str] = (), now: float | None = None) -> Pruned:
     """Delete replies by age, by engine or by both, or everything that the prompts led to.
 
-    Requests that this leaves unanswered go with their replies; requests that another prompt led to as well stay.
+    Requests that this leaves unanswered go with their replies; requests that another prompt led to as well stay, unless
+    one of the texts in `saying` stands in them.
     Forgotten replies and damaged records go too. `now` is in Unix seconds. Raises HeldError, naming the process, while
     another one has the store open; machines that share the remote must be told by hand to stop.
     """
@@ -36,7 +37,8 @@ def prune(store: ReplyStore, *, older_than_s: float | None = None, engine: str |
         raise ConfigError("prune the reply store either by prompts, or by age and engine; nothing was deleted")
     latest = None if older_than_s is None else (time.time() if now is None else now) - older_than_s
     with store.alone():
-        doomed = _of_age(store, latest, engine) if prompt_ids is None else _of_prompts(store, set(prompt_ids))
+        doomed = _of_age(store, latest, engine) if prompt_ids is None else _of_prompts(
+            store, set(prompt_ids), saying)
         freed = store.rewrite(doomed.drops)
     count = doomed.dropped
     return Pruned(requests=count["request"], links=count["link"], replies=count["reply"], bytes=freed)
@@ -68,17 +70,25 @@ class _Doomed:
         return goes
 
 
-def _of_prompts(store: ReplyStore, prompt_ids: set[str]) -> _Doomed:
+def _of_prompts(store: ReplyStore, prompt_ids: set[str], saying: Collection[str]) -> _Doomed:
     doomed = _Doomed(prompts=prompt_ids)
     shared: set[str] = set()
+    quoting: set[str] = set()
     for stored in store.records():
         record = stored.record
         if record["kind"] == "link":
             (doomed.requests if record["prompt_id"] in prompt_ids else shared).add(record["request_id"])
+        elif record["kind"] == "request" and saying and _says(record["request"], saying):
+            quoting.add(record["request_id"])
         elif stored.forgotten:
             doomed.forgotten.add(_name(record, stored.crc))
-    doomed.requests -= shared
+    doomed.requests = (doomed.requests - shared) | quoting
     return doomed
+
+
+def _says(request: Mapping[str, Any], texts: Collection[str]) -> bool:
+    """Whether one of the texts stands in what was asked."""
+    return any(text in str(turn.get("content")) for turn in request.get("messages", ()) for text in texts)
 
 
 def _of_age(store: ReplyStore, latest: float | None, engine: str | None) -> _Doomed:

@@ -26,6 +26,9 @@ from schemas.ids import pick
 from schemas.measurements import MEASUREMENTS
 
 MOODS = {"positive": "content", "negative": "discontent"}
+REQUESTS = {polarity: f"rubric of {polarity}" for polarity in MOODS}
+"""The prompt_id of the requests that quote many users: of one who is forgotten, all of them go."""
+RUBRIC = "rubric"
 _SCOPE = "turns"
 
 
@@ -46,7 +49,7 @@ class Induce:
     def plan(self, events: pl.DataFrame, engines: Mapping[str, Engine]) -> Questions:
         """One request for content and one for discontent, where there are events of that kind."""
         engine = engine_named(engines, self.engine, "induce")
-        made = [Question(subject=polarity, conv_id=f"rubric of {polarity}", text=filled(
+        made = [Question(subject=polarity, conv_id=REQUESTS[polarity], text=filled(
             "induce", mood=mood, most=str(self.most), cases="\n".join(cases.values())))
             for polarity, mood in MOODS.items() if (cases := self._cases(events, polarity))]
         return Questions(drawn=lambda: iter(made), engine=engine, schema=_items_schema(self.most))
@@ -67,8 +70,8 @@ class Induce:
         for one in (one for one in heard if not one.reason):
             for name, text in _items(one.text, self.most):
                 named = f"{one.question.subject}: {name}"
-                key = criterion_id("rubric", named, text)
-                rows[key] = {"criterion_id": key, "kind": "rubric", "name": named, "scope": _SCOPE, "text": text,
+                key = criterion_id(RUBRIC, named, text)
+                rows[key] = {"criterion_id": key, "kind": RUBRIC, "name": named, "scope": _SCOPE, "text": text,
                              "evidence": " ".join(self._cases(events, one.question.subject))}
         table = pl.DataFrame(pl.from_arrow(CRITERIA.rows(rows.values()))).sort("criterion_id")
         failed = Counter(one.failure for one in heard if one.reason)

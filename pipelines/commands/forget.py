@@ -7,6 +7,7 @@ from rich.table import Table
 
 from assets.forgetting import Gone, gone, remove
 from assets.home import Home
+from feedback.chatlogs.induce import REQUESTS
 from generators.pruning import Pruned, prune
 from generators.store import ReplyStore
 from privacy.forgotten import forgotten, remember
@@ -25,16 +26,16 @@ def run(user: str | None, hashed: str | None, remote: str | None, yes: bool, con
     home = Home.find()
     name = _name(home, user, hashed)
     found = [one for build in home.builds() if (one := gone(build, {name})).rows]
-    _show(name, found, name in forgotten(home.root), console)
+    _show(name, found, name in forgotten(home.root), _runs(home, found, forget=False), console)
     if not yes:
         console.print("nothing was changed; add --yes to remove it and to leave it out of every build from now on")
         return
     remember(home.root, {name})
     for one in found:
         one.build.hold()
-    pruned = _prune(home, remote, {name}.union(*(one.ids for one in found)))
-    if found:
-        _forget_runs(home, found)
+    pruned = _prune(home, remote, {name, *REQUESTS.values()}.union(*(one.ids for one in found)),
+                    set[str]().union(*(one.rubrics for one in found)))
+    _runs(home, found, forget=True)
     for one in found:
         remove(one)
         one.build.release()
@@ -60,7 +61,7 @@ def _name(home: Home, user: str | None, hashed: str | None) -> str:
     return Salt.find(home.root).name("user", user or "")
 
 
-def _show(name: str, found: list[Gone], known: bool, console: Console) -> None:
+def _show(name: str, found: list[Gone], known: bool, runs: int, console: Console) -> None:
     console.print(f"{name}" + (", remembered already" if known else ""), highlight=False)
     if not found:
         console.print("no build holds a row of theirs")
@@ -69,24 +70,28 @@ def _show(name: str, found: list[Gone], known: bool, console: Console) -> None:
     for one in found:
         for table, rows in sorted(one.rows.items()):
             shown.add_row(f"{one.build.dataset}/{one.build.name}", table, f"{rows:,}")
-        shown.add_row(f"{one.build.dataset}/{one.build.name}", "dataset folder, audit, Dagster's runs", "all")
+        shown.add_row(f"{one.build.dataset}/{one.build.name}", "dataset folder, audit", "all")
     console.print(shown)
+    if runs:
+        console.print(f"{runs:,} run(s) of Dagster that made these builds go whole, with what the UI shows of them: "
+                      "their samples of rows do not say whose they are. Runs of other builds stay.")
 
 
-def _prune(home: Home, remote: str | None, ids: set[str]) -> Pruned | None:
-    """Requests and replies that the person's rows led to, here and at the remote."""
+def _prune(home: Home, remote: str | None, ids: set[str], rubrics: set[str]) -> Pruned | None:
+    """Requests and replies that the person's rows led to, here and at the remote; those with rubrics of them too."""
     if not home.store.exists():
         return None
     with ReplyStore.open(home.store, remote) as store:
-        return prune(store, prompt_ids=ids)
+        return prune(store, prompt_ids=ids, saying=rubrics)
 
 
-def _forget_runs(home: Home, found: list[Gone]) -> None:
-    """What Dagster shows of the builds: its events hold samples of their rows."""
-    if not home.dagster.exists():
-        return
-    from assets.history import forget_builds  # not at the top: Dagster takes seconds
+def _runs(home: Home, found: list[Gone], forget: bool) -> int:
+    """How many runs Dagster knows of the builds, whose events hold samples of rows; with `forget` they are deleted."""
+    if not found or not home.dagster.exists():
+        return 0
+    from assets.history import forget_builds, runs_of  # not at the top: Dagster takes seconds
     from assets.runs import open_instance
 
+    builds = {(one.build.dataset, one.build.name) for one in found}
     with open_instance(home.dagster) as instance:
-        forget_builds(instance, home.dagster, {(one.build.dataset, one.build.name) for one in found})
+        return forget_builds(instance, home.dagster, builds) if forget else len(runs_of(instance, builds))

@@ -5,16 +5,19 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from dagster._core.test_utils import create_run_for_test
 from rich.console import Console
 
 from assets.forgetting import gone
 from assets.home import Build, Home
+from assets.runs import open_instance
 from feedback.chatlogs.gather import gather
+from feedback.chatlogs.induce import REQUESTS
 from generators.store import ReplyStore
 from pipelines.commands import forget
 from privacy.forgotten import forgotten
 from privacy.people import Salt
-from schemas import CHAT_MESSAGES
+from schemas import CHAT_MESSAGES, CRITERIA
 from tests.privacy.planted_logs import everything
 
 
@@ -98,3 +101,38 @@ def test_read_again_the_logs_are_without_them(tmp_path: Path, build: Build) -> N
     lost = {(row.unit, row.reason): row.count for row in again.counts if row.fate == "dropped" and row.count}
     assert lost["messages", "forgotten"] == 4
     assert lost["conversations", "forgotten"] == 2
+
+
+def test_rubrics_that_quote_many_users_go_with_one_of_them_and_their_scores_of_others_too(
+        tmp_path: Path, build: Build) -> None:
+    home, remote = tmp_path / "home", str(tmp_path / "remote")
+    said = build.read("messages").filter(pl.col("text").str.starts_with("What"))
+    events = {row["text"]: row["msg_id"] for row in said.to_dicts()}  # a message stands for the event that quotes it
+    rubric = "Calls the medlar wrong."
+    CRITERIA.write(CRITERIA.rows([
+        {"criterion_id": "of all", "kind": "rubric", "name": "negative: wrong", "scope": "turns", "text": rubric,
+         "evidence": " ".join(events.values())},
+        {"criterion_id": "of bob", "kind": "rubric", "name": "negative: late", "scope": "turns", "text": "Is late.",
+         "evidence": events["What is a quince?"]}]), build.file("criteria"))
+    with ReplyStore.open(home / "store", remote) as store:
+        for name, asked, prompt in (("summed up", "Sum up: medlar, quince", REQUESTS["negative"]),
+                                    ("scored", f"By this rubric: {rubric} Score: quince", said["conv_id"][-1]),
+                                    ("kept", "By this rubric: Is late. Score: quince", said["conv_id"][-1])):
+            store.put_request(name, {"messages": [{"role": "user", "content": asked}]}, prompt)
+    run("ann", None, remote)
+    assert build.read("criteria")["criterion_id"].to_list() == ["of bob"]
+    after = everything(home) + everything(tmp_path / "remote")
+    assert "Sum up" not in after
+    assert rubric not in after
+    assert "Is late. Score: quince" in after
+
+
+def test_the_dry_listing_says_that_runs_go_whole(tmp_path: Path, build: Build) -> None:
+    with open_instance(tmp_path / "home" / "dagster") as instance:
+        create_run_for_test(instance, job_name="mined", tags={"dagster/partition": "one"})
+    console = Console(record=True, width=200)
+    forget.run("ann", None, str(tmp_path / "remote"), False, console)
+    told = console.export_text()
+    assert "1 run(s) of Dagster that made these builds go whole" in told
+    assert "Runs of other builds stay" in told
+    assert "nothing was changed" in told
