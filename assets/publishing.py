@@ -16,7 +16,7 @@ from assets.repaired import with_repairs
 from assets.show import pictures
 from assets.stage import Check, CheckSpec, Stage, Tables
 from audits.accuracy import truth_of
-from audits.chatlogs import deciles, trail
+from audits.chatlogs import deciles, edit_costs, trail
 from audits.report import INPUTS, Report, report
 from audits.testcases import truth_of_tests
 from exports.check import verify
@@ -131,6 +131,8 @@ def _of_logs(tables: Tables, facts: Facts, arms: list[dict[str, Any]]) -> Facts:
                  tables["kept"], tables["prompts"]).to_dicts()}
     if arms:
         found["Answered again: arms against each other and the logged answer"] = arms
+        found["Answered again: share of words to change into what a person made of the logged answer"] = edit_costs(
+            tables["responses"]).to_dicts()
     if "recall" in tables:
         found["What the cascade finds and spares"] = tables["recall"].select("name", "value").to_dicts()
     return {**facts, "feedback": {title: rows for title, rows in found.items() if rows}}

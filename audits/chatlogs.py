@@ -6,14 +6,18 @@ from typing import Any
 
 import polars as pl
 
+from feedback.chatlogs.edits import edit_ratio
 from feedback.chatlogs.leaks import leak
 from feedback.chatlogs.summaries import BETWEEN
+from schemas.ids import pick
 
 _CLOSING = re.compile(r"\b(?:bye|goodbye|farewell|take care|see you|have a (?:great|nice|good|wonderful) (?:day|one)|"
                       r"feel free to|let me know if|you're welcome|happy to help)\b", re.IGNORECASE)
 _EMOJI = re.compile("[\U0001F300-\U0001FAFF\u2600-\u27BF]")
 _LAST = 200
 """Characters at an answer's end in which a closing formula is looked for."""
+MOST_EDITS = 300
+"""Edits whose cost is compared: it takes time quadratic in the length of answers."""
 
 
 def events_by_act(events: pl.DataFrame) -> pl.DataFrame:
@@ -90,6 +94,25 @@ def trail(events: pl.DataFrame, pairs: pl.DataFrame, unpaired: pl.DataFrame | No
         events=pl.len(), actors=pl.col("actor_hash").drop_nulls().n_unique(),
         **{name: pl.col(name).list.explode().drop_nulls().n_unique() for name in names},
     ).sort("kind", "detector", "actor_kind")
+
+
+def edit_costs(responses: pl.DataFrame) -> pl.DataFrame:
+    """How far answers are from what a person made of the logged one: `cost`, the mean share of words to change, by arm.
+
+    PRELUDE's cost of an edit, which needs no judge. `logged` is that of the logged answers to the same questions, which
+    the person edited: less than it, and the arm is nearer to what the person wants. Of many edits it is a drawn sample.
+    """
+    parent = pl.col("parents").list.first()
+    edits = responses.filter(pl.col("strategy") == "edited").select(answer=parent, wanted="text")
+    drawn = pick(edits["answer"].unique().sort().to_list(), MOST_EDITS, 0, "edit costs")
+    met = edits.filter(pl.col("answer").is_in(drawn)).join(
+        responses.select(answer="response_id", before="text"), on="answer").join(
+        responses.drop_nulls("arm").select("arm", "text", answer=parent), on="answer")
+    rows = [(arm, edit_ratio(text, wanted), edit_ratio(before, wanted))
+            for arm, text, before, wanted in met.select("arm", "text", "before", "wanted").iter_rows()]
+    costs = pl.DataFrame(rows, schema={"arm": pl.String, "cost": pl.Float64, "logged": pl.Float64}, orient="row")
+    return costs.group_by("arm").agg(answers=pl.len(), cost=pl.col("cost").mean(), logged=pl.col("logged").mean()).sort(
+        "arm")
 
 
 def _used(table: pl.DataFrame, name: str) -> pl.DataFrame:

@@ -55,3 +55,10 @@ def test_the_record_of_feedback_counts_the_pairs_that_complaints_and_edits_chang
         assert pairs
         rows = [line.split("|") for line in card.splitlines() if line.startswith(f"| {kind} ")]
         assert max(int(row[-2]) for row in rows) == pairs
+
+
+def test_the_card_tells_how_far_each_arm_is_from_what_people_made_of_the_logged_answers(made: Build) -> None:
+    card = (made.folder / "README.md").read_text()
+    lines = card.partition("what a person made of the logged answer**")[2].splitlines()[:8]
+    assert any(line.startswith("| with summary | 3 |") for line in lines)
+    assert any(line.startswith("| with past edits | 1 |") for line in lines)

@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from audits import chatlog_figures
-from audits.chatlogs import deciles, events_by_act, events_by_model
+from audits.chatlogs import deciles, edit_costs, events_by_act, events_by_model
 
 EVENTS = pl.DataFrame(
     [("e1", "follow_up", "correction", "negative", "c1", "a"), ("e2", "follow_up", "correction", "negative", "c1", "b"),
@@ -38,3 +38,18 @@ def test_the_busiest_tenth_of_users_comes_first_and_the_shares_are_all() -> None
     assert found.rows()[0] == (1, 2, 62, 62 / 80)
     assert found["pairs"].to_list() == [62, *[2] * 9]
     assert chatlog_figures.deciles(found).startswith(b"\x89PNG")
+
+
+def test_the_cost_of_an_edit_is_told_by_arm_beside_that_of_the_answers_it_would_have_spared() -> None:
+    columns = ("response_id", "strategy", "arm", "parents", "text")
+    rows = [("l1", "logged", None, [], "a b c x"), ("h1", "edited", None, ["l1"], "a b c d"),
+            ("s1", "answer again", "from scratch", ["l1"], "w x y z"),
+            ("p1", "answer again", "with past edits", ["l1"], "a b c d"),
+            ("l2", "logged", None, [], "a b"), ("h2", "edited", None, ["l2"], "a c"),
+            ("s2", "answer again", "from scratch", ["l2"], "a c"),
+            ("l3", "logged", None, [], "never edited"), ("s3", "answer again", "from scratch", ["l3"], "q")]
+    found = edit_costs(pl.DataFrame(rows, columns, orient="row"))
+    assert found.rows() == [("from scratch", 2, 0.5, 0.375), ("with past edits", 1, 0.0, 0.25)]
+    assert edit_costs(pl.DataFrame(rows[::-1], columns, orient="row")).equals(found)
+    assert edit_costs(pl.DataFrame(rows[:1], {**dict.fromkeys(columns, pl.String), "parents": pl.List(pl.String)},
+                                   orient="row")).is_empty()

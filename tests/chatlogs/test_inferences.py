@@ -117,11 +117,12 @@ def test_of_long_texts_the_model_sees_what_was_changed() -> None:
 
 
 def past(told: Log, most: int = 1) -> dict[str, set[str]]:
-    """The answers whose edits serve each answer."""
+    """The answers whose edits serve each answer, in whatever order the rows come."""
     messages, events = told.frames()
     criteria = inferred(told).table
     names = dict(criteria.select("criterion_id", "name").iter_rows())
     found = past_edits(messages, events, criteria, most)
+    assert found == past_edits(*told.frames(turned=True), criteria.reverse(), most)
     return {target: {names[one] for one in taught} for target, taught in found.items()}
 
 
