@@ -71,8 +71,11 @@ class AnswerAgain:
         engine = engine_named(engines, self.engine, "answer_again")
 
         def asks() -> Iterator[Ask]:
-            once = {(ask.request_id(engine), ask.sample): ask for ask, *_ in self._asks(messages, events, criteria)}
-            yield from once.values()  # answers to one prompt share what is asked from scratch
+            seen = set()  # answers to one prompt share what is asked from scratch
+            for ask, *_ in self._asks(messages, events, criteria):
+                if (what := (ask.request_id(engine), ask.sample)) not in seen:
+                    seen.add(what)
+                    yield ask
 
         return Plan(asks=asks, of=lambda name: asks() if name == self.engine else iter(()))
 

@@ -129,3 +129,18 @@ def test_an_answer_that_never_comes_is_counted() -> None:
 def test_there_is_no_answering_again_without_a_control() -> None:
     with pytest.raises(ConfigError, match="nobody can tell whether the feedback helped"):
         answer_again("teacher", control=0.0)
+
+
+def test_two_answers_to_one_question_share_what_is_asked_from_scratch_and_each_has_it() -> None:
+    told = Log().ask("c/q", text="Name a bird.").answer("c/a", "c/q", "A bat.").answer("c/b", "c/q", "A cat.")
+    told.ask("c/no", "c/a", "A bat is no bird!").ask("c/nor", "c/b", "No cat is!")
+    told.said("c/a", "c/no", "correction", "negative").said("c/b", "c/nor", "correction", "negative")
+    messages, events = told.frames()
+    read = replies(READER.plan(messages, events, STAFF), STAFF, lambda ask: wishes(f"Of {ask.messages[0]['content']}"))
+    criteria = READER.criteria(messages, events, read, STAFF).table
+    operator = answer_again("teacher", control=1.0)
+    asks = list(operator.plan(messages, events, criteria, STAFF))
+    assert len(asks) == 3
+    made = operator.responses(messages, events, criteria, replies(asks, STAFF, lambda ask: "A wren."), STAFF)
+    assert counted(made, "answers given again") == {"in": 4, "out": 4}
+    assert sorted(made.table["arm"]) == [FROM_SCRATCH] * 2 + [WITH_SUMMARY] * 2
