@@ -7,12 +7,15 @@ from itertools import pairwise
 import polars as pl
 
 from feedback.chatlogs.answers import EDITED, Answer, edited_id
-from feedback.chatlogs.chains import GAP_S, SUCCESS, SUPPORT, Absorption, absorption, better_wording
+from feedback.chatlogs.chains import FAILURE, GAP_S, SUCCESS, SUPPORT, Absorption, absorption, better_wording
 from feedback.chatlogs.edits import edit_ratio
 from feedback.chatlogs.repairs import Repairs
 from feedback.chatlogs.rewordings import KINDS, Rewording, asked_again, rewordings
 from preferences.event_scene import Claim, Scene
 from schemas.errors import ConfigError
+
+_UNMET = {FAILURE: "ended in a complaint", "": "nobody said that it helped"}
+"""What came of a question that was asked again in vain."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +73,10 @@ class Rephrased:
         """One claim for each answer to an earlier wording; its scores are the two wordings' chances of success."""
         known = absorption(asked_again(scene.messages, scene.events, self.max_gap_s), self.support)
         for one in rewordings(scene.messages, scene.events):
+            if one.chain.end != SUCCESS:
+                yield Claim(rule=self.name, prompt_id="", better=one.better.answer, worse=one.worse.answer,
+                            events=one.events, messages=one.evidence, fate=_UNMET[one.chain.end])
+                continue
             first, last = (known.success.get(one.chain.states[place]) for place in (one.place, -1))
             scores = None if first is None or last is None else (last, first)
             yield scene.anchored(self.name, one.better, one.worse, one.events, one.evidence,

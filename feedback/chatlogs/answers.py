@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from feedback.chatlogs.chains import SUCCESS
 from feedback.chatlogs.groups import groups
 from feedback.chatlogs.repairs import Anchor, Repairs, elsewhere
 from feedback.chatlogs.rewordings import rewordings
@@ -127,7 +128,8 @@ class Logged:
         wanted = sorted({*spoken, *tree.siblings(spoken)})
         own = {msg_id: tree.answer(tree.own(msg_id), self.licensed_only) for msg_id in wanted}
         repaired = [anchor for one in Repairs(tree.rows, events).all() for anchor in (one.better, one.worse)]
-        reworded = [anchor for one in rewordings(messages, events) for anchor in (one.better, one.worse)]
+        reworded = [anchor for one in rewordings(messages, events) if one.chain.end == SUCCESS
+                    for anchor in (one.better, one.worse)]
         placed = elsewhere(tree.rows, [*repaired, *reworded])
         return Answers(tree, own, {anchor: tree.answer(anchor, self.licensed_only) for anchor in placed})
 

@@ -1,7 +1,7 @@
 """Rewordings: a question that was asked again until an answer satisfied, its answers put to its last wording."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -17,12 +17,14 @@ KINDS = ("follow_up", "thumb", "comment")
 
 @dataclass(frozen=True, slots=True)
 class Rewording:
-    """The answer that satisfied against one to an earlier wording, both put to the last."""
+    """The answer to the last wording against one to an earlier wording, both put to the last."""
 
     chain: Chain
+    """Only where it ends in success did the last answer satisfy."""
     place: int
     """Which of the chain's wordings the worse answer is to."""
     better: Anchor
+    """Of the last wording, where nobody said a thing of its answer."""
     worse: Anchor
     events: tuple[str, ...]
     """The events that say that the question was asked again, and that the user was content."""
@@ -42,7 +44,7 @@ def asked_again(messages: pl.DataFrame, events: pl.DataFrame, gap_s: float = mat
 
 
 def rewordings(messages: pl.DataFrame, events: pl.DataFrame) -> Iterator[Rewording]:
-    """Each answer to an earlier wording of a question whose last wording got an answer that satisfied, in order.
+    """Each answer to an earlier wording of a question, in order, whatever came of the last wording.
 
     The place of both is the last wording, after what was said before the first one: this is what the user meant, and
     neither answer's prompt holds the other answers. Whatever time lies between; who wants less leaves out.
@@ -55,18 +57,20 @@ def rewordings(messages: pl.DataFrame, events: pl.DataFrame) -> Iterator[Rewordi
         if row["polarity"] == "positive" or (row["ordinal"] or 0) >= GOOD:
             glad.setdefault(row["target_msg_id"], []).append(row)
     for chain in asked_again(messages, events):
-        if chain.end == SUCCESS and len(chain.questions) > 1:
-            yield from _of_chain(chain, before, again, glad[chain.answers[-1]])
+        if len(chain.questions) > 1:
+            yield from _of_chain(chain, before, again, glad)
 
 
 def _of_chain(chain: Chain, before: Mapping[str, str | None], again: Mapping[str, str],
-              glad: list[Row]) -> Iterator[Rewording]:
-    said = [row["evidence_msg_id"] for row in glad if row["evidence_msg_id"] is not None]
+              glad: Mapping[str, Sequence[Row]]) -> Iterator[Rewording]:
     last, start = chain.questions[-1], before.get(chain.questions[0])
-    for place, answer in enumerate(chain.answers[:-1]):
+    *earlier, best = chain.answers if len(chain.answers) == len(chain.questions) else (*chain.answers, last)
+    content = glad.get(best, ()) if chain.end == SUCCESS else ()
+    said = [row["evidence_msg_id"] for row in content if row["evidence_msg_id"] is not None]
+    for place, answer in enumerate(earlier):
         steps = [again[one] for one in chain.questions[place + 1:]]
-        yield Rewording(chain, place, Anchor(chain.answers[-1], last, start), Anchor(answer, last, start),
-                        (*steps, *(row["event_id"] for row in glad)), (*chain.questions, *said))
+        yield Rewording(chain, place, Anchor(best, last, start), Anchor(answer, last, start),
+                        (*steps, *(row["event_id"] for row in content)), (*chain.questions, *said))
 
 
 def _telling(events: pl.DataFrame) -> pl.DataFrame:

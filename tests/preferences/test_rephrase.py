@@ -43,7 +43,8 @@ def test_a_pair_is_what_satisfied_over_the_earlier_answers_with_the_chances_of_a
     made = hand().made(pair_by_events("rephrase"))
     assert sides(made.table) == {(f"Answer AB{time}/a1.", f"Answer AB{time}/a0.") for time in range(2)}
     assert set(made.table.select("score_chosen", "score_rejected", "margin").iter_rows()) == {(0.75, 0.375, 0.375)}
-    assert fates(made.counts, "claims") == {"in": 6, "out": 2, "rephrase: another wording does better": 4}
+    assert fates(made.counts, "claims") == {"in": 8, "out": 2, "rephrase: another wording does better": 4,
+                                            "rephrase: ended in a complaint": 2}
 
 
 def test_the_place_of_all_answers_is_the_last_wording_after_what_was_said_before_the_first() -> None:
@@ -89,12 +90,13 @@ def test_times_that_the_log_does_not_tell_are_no_hindrance() -> None:
     assert asked(Log(), "c", "Sort it", "Sort the list", created_at=None).made(ONCE).table.height == 1
 
 
-def test_a_chain_that_ends_in_a_complaint_or_in_silence_makes_no_claim() -> None:
+def test_a_chain_that_ends_in_a_complaint_or_in_silence_makes_no_pair_and_is_counted() -> None:
     made = asked(Log(), "c", "Sort it", "Sort the list", end="failure").made(ONCE)
-    assert not fates(made.counts, "claims")
+    assert fates(made.counts, "claims") == {"in": 1, "rephrase: ended in a complaint": 1}
     log = Log().ask("c/q").answer("c/a", "c/q").ask("c/q2", "c/a").answer("c/b", "c/q2")
     silent = log.said("c/a", "c/q2", "repeat_rephrase", "negative")
-    assert not fates(silent.made(ONCE).counts, "claims")
+    assert fates(silent.made(ONCE).counts, "claims") == {"in": 1, "rephrase: nobody said that it helped": 1}
+    assert silent.tables()[1].height == 1, "an answer is put to another question only where a pair may come of it"
     thumb = silent.event("thumb", "c/b", 1.0, polarity="positive")
     assert thumb.made(ONCE).table.height == 1
 
