@@ -5,7 +5,6 @@ The standard library only: this file is run inside the sandbox.
 
 import gc
 import os
-import select
 import signal
 import time
 from collections.abc import Callable
@@ -134,9 +133,7 @@ class Children:
         try:
             if folder:
                 self.confinement.give_folder()
-            for move in moves:
-                call(*move)
-            for step in steps:
+            for step in (*moves, *steps):
                 if call(*step) < 0:
                     leave(1)
             if call(*kernel.PARENT) not in (zygote, 0):      # 0: the parent stands outside of this namespace
@@ -151,39 +148,28 @@ class Children:
     def wait(self, pid: int) -> Death:
         """Wait for a process, and kill it when the wall's time is over or the runner is gone."""
         left, deadline = self.wall_s, time.monotonic() + self.wall_s
-        while True:
-            signal.sigtimedwait(ENDS, min(TICK_S, left))
-            ended, status, usage = os.wait4(pid, os.WNOHANG)
-            if ended:
-                return Death(status, usage.ru_utime + usage.ru_stime, False)
-            left = deadline - time.monotonic()
-            if left <= 0:
-                return self.reap(pid)._replace(wall=True)
-            if hung(COMMANDS):
+        while left > 0:
+            death = self.ended(pid, min(TICK_S, left))
+            if death:
+                return death
+            if kernel.hung(COMMANDS):
                 self.reap(pid)
                 raise Hung
+            left = deadline - time.monotonic()
+        return self.reap(pid)._replace(wall=True)
 
-    def ends(self, pid: int) -> bool:
-        """Whether a process that hung up is dead a moment later, by its own doing."""
-        handle = os.pidfd_open(pid)
-        try:
-            return bool(select.select([handle], [], [], 1.0)[0])
-        finally:
-            os.close(handle)
+    def ended(self, pid: int, within_s: float) -> Death | None:
+        """How a process ended, where it did by itself by then."""
+        signal.sigtimedwait(ENDS, within_s)
+        ended, status, usage = os.wait4(pid, os.WNOHANG)
+        return Death(status, usage.ru_utime + usage.ru_stime, False) if ended else None
 
-    def reap(self, pid: int, kill: bool = True) -> Death:
-        """The end of a process, here or now."""
-        if kill:
-            os.kill(pid, signal.SIGKILL)
+    def reap(self, pid: int) -> Death:
+        """The end of a process, here and now."""
+        os.kill(pid, signal.SIGKILL)
         _, status, usage = os.wait4(pid, 0)
-        return Death(status, usage.ru_utime + usage.ru_stime, kill)
-
-
-def hung(descriptor: int) -> bool:
-    """Whether the other side is gone."""
-    events = select.poll()
-    events.register(descriptor, 0)
-    return bool(events.poll(0))
+        signal.sigtimedwait(ENDS, 0)              # taken note of
+        return Death(status, usage.ru_utime + usage.ru_stime, True)
 
 
 def result(record: records.Record) -> Result:

@@ -10,7 +10,6 @@ unprotected   rlimits only, for kernels that cannot confine; runs only where it 
 import contextlib
 import os
 import pwd
-import resource
 import sys
 from importlib import import_module
 from typing import Any
@@ -48,8 +47,8 @@ class Confinement:
         with contextlib.suppress(kernel.KernelError):
             code_pages.enlarge()
         runner = os.getppid()
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        resource.setrlimit(resource.RLIMIT_NOFILE, (self.limits["files"],) * 2)
+        kernel.perform(kernel.limiting(kernel.CORE, 0))
+        kernel.perform(kernel.limiting(kernel.FILES, self.limits["files"]))
         library = os.path.dirname(os.__file__)  # noqa: PTH120 - pathlib would be in every fork
         opened = os.open(library, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         os.dup2(opened, LIBRARY)
@@ -87,8 +86,8 @@ class Confinement:
         limits = self.limits
         written = max(limits["output_bytes"] + 1, limits["disk_mb"] << 20 if self.own_folder else 0)
         return [kernel.limiting(kind, value) for kind, value in (
-            (resource.RLIMIT_CPU, int(limits["cpu_s"]) + 1), (resource.RLIMIT_AS, limits["memory_mb"] << 20),
-            (resource.RLIMIT_NPROC, self.tasks), (resource.RLIMIT_FSIZE, written))]
+            (kernel.CPU, int(limits["cpu_s"]) + 1), (kernel.MEMORY, limits["memory_mb"] << 20),
+            (kernel.TASKS, self.tasks), (kernel.FILE_BYTES, written))]
 
     def give_folder(self) -> None:
         """A folder of the child's own, the one place where it may write."""
@@ -110,10 +109,27 @@ def become_nobody() -> None:
     """As root, become a user that owns nothing and has no name."""
     if os.geteuid() != 0:
         return
-    user = next(each for each in rotated(USERS, os.getpid()) if not known(each))
+    user = unknown_user()
     os.setgroups([])
     os.setresgid(user, user, user)
     os.setresuid(user, user, user)
+
+
+def unknown_user() -> int:
+    """A number that is nobody's. A child looks: what a look into the users' names loads stays in a process for good."""
+    told, tell = os.pipe()
+    child = os.fork()
+    if child == 0:
+        with contextlib.suppress(BaseException):
+            os.write(tell, b"%d" % next(each for each in rotated(USERS, os.getpid()) if not known(each)))
+        os._exit(0)
+    os.close(tell)
+    os.waitpid(child, 0)
+    user = int(os.read(told, 16) or 0)
+    os.close(told)
+    if not user:
+        raise OSError("no user that is nobody's was found")
+    return user
 
 
 def tasks(user: int) -> int:

@@ -17,14 +17,9 @@ class Hung(Exception):
     """The other side is gone."""
 
 
-def read_body(source: int) -> bytes:
-    """The next frame, not yet read as JSON; raises Hung where there is none."""
-    return exactly(source, _LENGTH.unpack(exactly(source, _LENGTH.size))[0])
-
-
 def read_frame(source: int) -> Any:
     """The next frame; raises Hung where there is none."""
-    return json.loads(read_body(source))
+    return json.loads(exactly(source, _LENGTH.unpack(exactly(source, _LENGTH.size))[0]))
 
 
 def exactly(source: int, length: int) -> bytes:
@@ -40,11 +35,7 @@ def exactly(source: int, length: int) -> bytes:
 
 def write_frame(target: int, value: Any) -> None:
     """Send a frame; raises Hung where nobody reads."""
-    write_body(target, _dump(value).encode())
-
-
-def write_body(target: int, body: bytes) -> None:
-    """Send a frame that is JSON already; raises Hung where nobody reads."""
+    body = _dump(value).encode()
     try:
         write_all(target, _LENGTH.pack(len(body)) + body)
     except BrokenPipeError:

@@ -17,6 +17,9 @@ CLONE, SIGCHLD = {"x86_64": 56, "aarch64": 220}, 17
 GETPPID, PRCTL, PRLIMIT = ({"x86_64": 110, "aarch64": 173}, {"x86_64": 157, "aarch64": 167},
                            {"x86_64": 302, "aarch64": 261})
 SETITIMER, DUP3, CLOSE_RANGE = {"x86_64": 38, "aarch64": 103}, {"x86_64": 292, "aarch64": 24}, 436
+PPOLL = {"x86_64": 271, "aarch64": 73}
+CPU, FILE_BYTES, CORE, TASKS, FILES, MEMORY = 0, 1, 4, 6, 7, 9
+"""What prlimit limits. The module that has these would be in every fork, which each of its mappings makes dearer."""
 LAST, PROCESS_TIME = 0x7FFFFFFF, 2
 """The last descriptor there can be; the timer that runs while a process computes, of the three that setitimer sets."""
 
@@ -95,6 +98,12 @@ def limiting(kind: int, value: int) -> Call:
     """The call that limits this process in something for good."""
     both = ctypes.create_string_buffer(struct.pack("QQ", value, value), 16)
     return prepared(PRLIMIT.get(machine(), -1), 0, kind, both, None)
+
+
+def hung(descriptor: int) -> bool:
+    """Whether the other side of a descriptor is gone. The module that has poll would be in every fork."""
+    asked = ctypes.create_string_buffer(struct.pack("ihh", descriptor, 0, 0), 8)
+    return call(PPOLL[machine()], asked, 1, bytes(16), None, 0) > 0
 
 
 def timing(seconds: float) -> Call:

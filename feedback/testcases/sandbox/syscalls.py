@@ -48,7 +48,7 @@ START: dict[str, tuple[int | None, int | None]] = {"execve": (59, 221), "arch_pr
 """What starting a compiled program takes; Landlock says which file may be started."""
 SERVER: dict[str, tuple[int | None, int | None]] = {
     "sendmsg": (46, 211), "recvmsg": (47, 212), "wait4": (61, 260), "kill": (62, 129), "prctl": (157, 167),
-    "memfd_create": (319, 279), "pidfd_open": (434, 434),
+    "memfd_create": (319, 279),
 }
 """What fork servers do besides, and forking."""
 FOLDERS: dict[str, tuple[int | None, int | None]] = {

@@ -1,9 +1,9 @@
 """The fork server: two Pythons that have everything loaded, that the kernel confines, and that fork for each batch.
 
-The first reads jobs on descriptor 3 and runs test programs, which know what is expected. The second, forked before the
-first job was read, runs all other programs: memory is copied by a fork, so whoever runs programs must never have held
-what is expected of them. Children shed what is left, are held by seccomp and rlimits, and are reaped before the next
-job.
+The second, forked before the first job was read, reads jobs on descriptor 3 and runs programs. The first runs test
+programs, which know what is expected: memory is copied by a fork, so whoever runs programs must never have held what is
+expected of them. Of a job with tests the second reads the mark, the first all else; the second lends it programs.
+Children shed what is left, are held by seccomp and rlimits, and are reaped before the next job.
 """
 
 import _socket
@@ -20,10 +20,8 @@ from feedback.testcases.sandbox.frames import (
     REPLIES,
     Hung,
     exactly,
-    read_body,
     read_frame,
     write_all,
-    write_body,
     write_frame,
 )
 
@@ -55,11 +53,10 @@ def main(config: dict[str, Any]) -> None:
     if kernel.fork() == 0:
         kernel.die_with_parent(first)
         ours.close()
-        os.dup2(theirs.detach(), COMMANDS)
-        serve(programs, children)
+        serve(lambda own: jobs(own, theirs), children)
         os._exit(0)
     theirs.close()
-    serve(lambda own: jobs(own, ours), children)
+    serve(lambda own: tests(own, ours), children)
 
 
 def serve(work: Any, children: Children) -> None:
@@ -71,69 +68,67 @@ def serve(work: Any, children: Children) -> None:
         return
 
 
-def programs(children: Children) -> None:
-    """The second server's job: run a program, or lend one to tests."""
+def jobs(children: Children, partner: _socket.socket) -> None:
+    """The second server's job: run a program, or lend programs to tests until the first server is done with them."""
+    if exactly(COMMANDS, 1) == TESTS:
+        write_frame(partner.fileno(), True)
+        while asked := read_frame(partner.fileno()):
+            lend(children, partner, *asked)
+        return
     number, kind, source, entry, inputs = read_frame(COMMANDS)
-    if kind == "tests":
-        lend(children, source, entry)
-    else:
-        write_frame(REPLIES, [number, children.run(kind, source, entry, inputs)])
+    write_frame(REPLIES, [number, children.run(kind, source, entry, inputs)])
 
 
-def lend(children: Children, source: str, entry: str) -> None:
+def lend(children: Children, partner: _socket.socket, source: str, entry: str) -> None:
     """Let a program answer the calls that come through a channel, until told that the tests are over."""
-    channel = received()
+    channel = received(partner)
     page = children.page(1)
     pid = children.fork(lambda: stand_in.serve(CHANNEL, page, source, entry, children.cpu_s), channel=channel)
     os.close(channel)
     try:
-        over = exactly(COMMANDS, 1)
+        over = exactly(partner.fileno(), 1)
     except Hung:
         children.reap(pid)
         raise
-    death = children.reap(pid, kill=not (over == GONE and children.ends(pid)))
+    death = (children.ended(pid, 1.0) if over == GONE else None) or children.reap(pid)
     _, found = page.read(1)
     never = found[0][1] if found and found[0][0] == records.NEVER else None
-    write_frame(COMMANDS, [never, death.status, death.cpu_s, death.killed])
+    write_frame(partner.fileno(), [never, death.status, death.cpu_s, death.killed])
 
 
-def received() -> int:
+def received(partner: _socket.socket) -> int:
     """The descriptor that the first server sends."""
-    control = _socket.socket(*STREAM, fileno=os.dup(COMMANDS))
-    _, ((_, _, data),), _, _ = control.recvmsg(1, _socket.CMSG_LEN(4))
-    control.close()
+    _, ((_, _, data),), _, _ = partner.recvmsg(1, _socket.CMSG_LEN(4))
     return int.from_bytes(data, sys.byteorder)
 
 
-def sent(control: _socket.socket, descriptor: int) -> None:
+def sent(partner: _socket.socket, descriptor: int) -> None:
     """Send a descriptor to the second server."""
-    control.sendmsg([b"c"], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, descriptor.to_bytes(4, sys.byteorder))])
+    partner.sendmsg([b"c"], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, descriptor.to_bytes(4, sys.byteorder))])
 
 
-def jobs(children: Children, control: _socket.socket) -> None:
-    """The first server's job: hand a program to the second, or run tests against one that the second lends."""
-    tests = exactly(COMMANDS, 1) == TESTS
-    if not tests:
-        write_body(control.fileno(), read_body(COMMANDS))
-        return
+def tests(children: Children, partner: _socket.socket) -> None:
+    """The first server's job: run tests against programs that the second lends."""
+    read_frame(partner.fileno())
     number, _, source, entry, inputs = read_frame(COMMANDS)
-    write_frame(REPLIES, [number, [test(children, control, source, entry, text) for text in inputs]])
+    write_frame(REPLIES, [number, [test(children, partner, source, entry, text) for text in inputs]])
+    write_frame(partner.fileno(), None)
 
 
-def test(children: Children, control: _socket.socket, source: str, entry: str, tests: str) -> Result:
+def test(children: Children, partner: _socket.socket, source: str, entry: str, tests: str) -> Result:
     """The result of a test program against a program."""
-    write_frame(control.fileno(), [0, "tests", source, entry, []])
+    write_frame(partner.fileno(), [source, entry])
     page = children.page(1)
     ours, theirs = _socket.socketpair(*STREAM)
-    sent(control, theirs.fileno())
+    sent(partner, theirs.fileno())
     theirs.close()
     pid = children.fork(lambda: stand_in.test(CHANNEL, page, tests, entry, children.cpu_s), channel=ours.fileno())
     death = children.wait(pid)
     ours.close()
     _, found = page.read(1)
     gone = bool(found) and found[0][1].startswith(stand_in.GONE)
-    write_all(control.fileno(), GONE if gone else KILL)
-    never, status, cpu_s, killed = read_frame(control.fileno())
+    write_all(partner.fileno(), GONE if gone else KILL)
+    never, status, cpu_s, killed = read_frame(partner.fileno())
     return tested(found, never, death, Death(status, cpu_s, killed), children.cpu_s)
 
 
