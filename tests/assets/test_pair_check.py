@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from assets.checks import check_pairs
+from assets.checks import check_pairs, of_sides
 
 
 def told(chosen: float | None, rejected: float | None) -> dict[str, bool]:
@@ -27,3 +27,21 @@ def test_only_a_higher_score_makes_chosen(chosen: float | None, rejected: float 
 
 def test_a_side_that_is_not_its_responses_text_is_found() -> None:
     assert told(1.0, 0.5)["texts_are_the_responses"] is False
+
+
+@pytest.mark.parametrize("known", [{"a"}, {"b"}, set()])
+def test_a_pair_with_a_side_of_which_nothing_is_known_is_found(known: set[str]) -> None:
+    pairs = pl.DataFrame({"prompt_id": ["p"], "chosen_id": ["a"], "rejected_id": ["b"], "margin": [1.0], "chosen": [
+        [{"role": "assistant", "content": "same"}]], "rejected": [[{"role": "assistant", "content": "same"}]]})
+    scores = {"a": 1.0, "b": 0.5}
+    rankings = pl.DataFrame([("p", name, scores[name]) for name in sorted(known)], {
+        "prompt_id": pl.String, "response_id": pl.String, "score": pl.Float64}, orient="row")
+    responses = pl.DataFrame({"prompt_id": ["p"], "response_id": ["a"], "text": ["same"]})
+    checks = check_pairs({"preferences": pairs, "rankings": rankings, "responses": responses})
+    assert {check.name: check.passed for check in checks}["chosen_scores_higher"] is False
+
+
+def test_what_is_known_of_a_side_is_joined_by_its_prompt_and_its_id() -> None:
+    pairs = pl.DataFrame({"prompt_id": ["p", "q"], "chosen_id": ["a", "b"], "rejected_id": ["b", "a"]})
+    known = pl.DataFrame({"prompt_id": ["p", "p"], "response_id": ["b", "a"], "passed": [1, 2]})
+    assert of_sides(pairs, known).sort("prompt_id").rows() == [("p", "a", "b", 2, 1), ("q", "b", "a", None, None)]
