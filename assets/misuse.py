@@ -146,10 +146,9 @@ def _check_inputs(dataset: "PreferenceDataset") -> None:
         raise ConfigError(f"{dataset.name}: mutate_inputs() changes the arguments of calls that other parts of "
                           "test_inputs make; write programs() of kind 'call', and "
                           "test_inputs=(generate_inputs(...), mutate_inputs())")
-    tests = [part for part in dataset.writers if part.kind == "tests"]
-    if lone := [part for part in tests if not (part in parts and part in dataset.case_sources)]:
-        raise ConfigError(f"{dataset.name}: generate_tests([{lone[0].names[0]!r}]) stands in one of test_inputs and "
-                          "test_cases; give the same to both: a test is what runs and says what is expected")
+    if lone := [part for part in dataset.case_sources if isinstance(part, Generate) and part not in parts]:
+        raise ConfigError(f"{dataset.name}: test_cases= holds what {', '.join(lone[0].names)} writes, and test_inputs= "
+                          "does not, so that nothing would run on it; give the same to both")
 
 
 def _check_sources(dataset: "PreferenceDataset", labels: "list[Label]") -> None:
