@@ -65,7 +65,7 @@ def recall(tables: Tables) -> Mapping[str, Any]:
 
 
 def pairs(tables: Tables) -> Mapping[str, Any]:
-    """Pairs: a few with what users did, their rules, and the share of each tenth of the users."""
+    """Pairs: a few with what users did, their rules, and the share of each tenth of the groups that they fall into."""
     told = tables["preferences"]
     if told.is_empty():
         return {}
@@ -76,9 +76,9 @@ def pairs(tables: Tables) -> Mapping[str, Any]:
               "; ".join(sorted({did[item["id"]] for item in row["evidence"] if item["id"] in did})))
              for row in told.head(SAMPLE).iter_rows(named=True)]
     return {"sample pairs": rows(("prompt", "chosen", "rejected", "rule", "what users did"), cells),
-            "plots": pictures({"pairs by user": figures.deciles(shares)}),
+            "plots": pictures({"pairs by group": figures.deciles(shares)}),
             "pairs by rule": frame(by_rule, "policy", "pairs", "margin"),
-            "share of each tenth of the users": frame(shares, *shares.columns, limit=10)}
+            "share of each tenth of the groups": frame(shares, *shares.columns, limit=10)}
 
 
 def _did(events: pl.DataFrame) -> dict[str, str]:

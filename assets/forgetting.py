@@ -20,9 +20,11 @@ import pyarrow.parquet as pq
 from assets.home import Build
 from feedback.chatlogs.answers import logged
 from feedback.chatlogs.induce import RUBRIC
+from feedback.chatlogs.sniff import FORMATS
 from schemas import CHAT_MESSAGES, TABLES
 from schemas.table import footer
 
+_EXPORTS = sorted(format.name for format in FORMATS if format.one_person)
 _LISTED = "evidence"
 """Of a criterion, the ids of many events in one text."""
 _SHARED = frozenset(("group", "source_format", "place", "source", "detector_version"))
@@ -43,6 +45,8 @@ class Gone:
     """Of the person, and of everything made of what they said."""
     rows: Counter[str] = field(default_factory=Counter)
     """By table."""
+    conversations: set[str] = field(default_factory=set)
+    """Those of an export that names nobody: it might be read from another place, and so as another person's."""
     rubrics: set[str] = field(default_factory=set)
     """Texts of rubrics that a model made of many users' words, theirs among them."""
 
@@ -61,6 +65,8 @@ def gone(build: Build, names: Collection[str]) -> Gone:
         found.ids |= _answers(tables, build, found.ids)
     for path, table in tables.items():
         found.rubrics |= _rubrics(table, found.ids)
+        if footer(path)[0] == CHAT_MESSAGES.name:
+            found.conversations |= _exported(table, names)
         if count := pc.sum(_hit(table, found.ids)).as_py():
             found.rows[str(path.parent.name if path.parent.name == "quarantine" else path.stem)] += count
     return found
@@ -135,6 +141,13 @@ def _rubrics(table: pa.Table, ids: Collection[str]) -> set[str]:
         return set()
     rows = table.filter(pc.and_(_hit(table, ids), pc.equal(table["kind"].combine_chunks(), RUBRIC)))
     return set(rows["text"].to_pylist())
+
+
+def _exported(messages: pa.Table, names: Collection[str]) -> set[str]:
+    """The conversations of these people that stand in what one person exported."""
+    mine = pc.and_(pc.is_in(messages["user_hash"], pa.array(sorted(names), pa.string())),
+                   pc.is_in(messages["source_format"], pa.array(_EXPORTS)))
+    return set(messages.filter(mine)["conv_id"].to_pylist())
 
 
 def _is_text(kind: pa.DataType) -> bool:

@@ -127,7 +127,7 @@ def _of_logs(tables: Tables, facts: Facts, arms: list[dict[str, Any]]) -> Facts:
     record = trail(tables["feedback_events"], tables["kept"], tables.get("unpaired"), tables["responses"],
                    tables.get(again.WISHES))
     found = {"Feedback": record.to_dicts(),
-             "Share of the pairs that each tenth of the users gives": deciles(
+             "Share of the pairs that each tenth of the groups gives": deciles(
                  tables["kept"], tables["prompts"]).to_dicts()}
     if arms:
         found["Answered again: arms against each other and the logged answer"] = arms

@@ -81,8 +81,10 @@ def pairs(table: str) -> View:
         said = _votes_by_pair(sample, tables["judgments"]) if voted else _scores_by_pair(sample)
         cells = [(last_text(row["prompt"]), f"{row['chosen_model'] or 'unnamed'}: {last_text(row['chosen'])}",
                   f"{row['rejected_model'] or 'unnamed'}: {last_text(row['rejected'])}", row["margin"],
-                  said.get(row["pair_id"], "")) for row in sample.iter_rows(named=True)]
-        columns = ("prompt", "chosen", "rejected", "margin", "votes" if voted else "scores")
+                  *((said.get(row["pair_id"], ""),) if any(said.values()) else ()))
+                 for row in sample.iter_rows(named=True)]
+        columns = ("prompt", "chosen", "rejected", "margin",
+                   *(("votes" if voted else "scores",) if any(said.values()) else ()))
         return {"sample pairs": rows(columns, cells),
                 **_mean(told, "margin", "mean margin")}
 

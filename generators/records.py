@@ -94,6 +94,8 @@ class File:
     name: str
     records: Iterator[Record | Broken]
     in_archive: bool = False
+    archive: str = ""
+    """The archive that it lies in."""
 
 
 def each_file(path: str) -> Iterator[File]:
@@ -121,7 +123,7 @@ def files_in(found: Found) -> Iterator[File]:
     if members is None:
         yield File(found.name, _file(found))
     for name in members or ():
-        yield File(f"{found.name}/{name}", _member(found, name), in_archive=True)
+        yield File(f"{found.name}/{name}", _member(found, name), in_archive=True, archive=found.name)
 
 
 def _members(found: Found) -> list[str] | None:

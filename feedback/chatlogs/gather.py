@@ -5,7 +5,7 @@ the salt can repeat, texts are scrubbed before a row exists, and what cannot be 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +17,7 @@ import pyarrow as pa
 from feedback.chatlogs.drawers import Drawers
 from feedback.chatlogs.files import log_files
 from feedback.chatlogs.joining import Joined
+from feedback.chatlogs.owners import owner_of
 from feedback.chatlogs.parts import Conversation, Format
 from feedback.chatlogs.rows import Made, Origin, Rows
 from feedback.chatlogs.sniff import UNKNOWN, recognised
@@ -165,7 +166,7 @@ def _names(names: list[tuple[str, str]]) -> pl.DataFrame:
 
 def _rows_of(file: File, rows: Rows, undated: date | None, tally: Tally, reader: str | Format | None) -> Iterator[Made]:
     """The rows of each record of a file; one that cannot be used is counted and told."""
-    name = Scrub().text(file.name)[0]
+    name, owner = Scrub().text(file.name)[0], None
     for format, item in _until_torn(file, tally, reader):
         known = format.name
         tally.add(known, "records", "in")
@@ -177,7 +178,8 @@ def _rows_of(file: File, rows: Rows, undated: date | None, tally: Tally, reader:
             tally.broken(known, item.reason, f"{place}: {item.told}")
             continue
         try:
-            found = list(format.read(item))
+            owner = owner or (owner_of(file) if format.one_person else None)
+            found = [one if one.user else replace(one, user=owner) for one in format.read(item)]
             made = rows.of(found, Origin(known, Scrub().text(item.source)[0], place, undated))
         except Broken as broken:
             tally.broken(known, broken.reason, f"{place}: {broken.told}")

@@ -92,6 +92,8 @@ class Format:
     """The conversations of a record; raises generators.records.Broken for one that cannot be used."""
     siblings: bool = False
     """Whether two answers to one message mean that the user asked again, and two questions that one was edited."""
+    one_person: bool = False
+    """Whether a log is what one person exported, so that conversations that name nobody are that person's."""
 
 
 def chained(turns: Iterable[Turn], before: str | None = None) -> list[Turn]:

@@ -30,7 +30,7 @@ def run(user: str | None, hashed: str | None, remote: str | None, yes: bool, con
     if not yes:
         console.print("nothing was changed; add --yes to remove it and to leave it out of every build from now on")
         return
-    remember(home.root, {name})
+    remember(home.root, {name}.union(*(one.conversations for one in found)))
     for one in found:
         one.build.hold()
     pruned = _prune(home, remote, {name, *REQUESTS.values()}.union(*(one.ids for one in found)),

@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from assets import chatlog_views, views
 from assets.chatlog_checks import check_event_pairs, check_events
 from assets.dataset import PreferenceDataset
 from assets.home import Build
@@ -291,3 +292,12 @@ def test_a_dataset_without_logs_has_none_of_their_stages(folder: Path) -> None:
                     responses=sample(pool=("a", "b")), preferences=pair("by-model-order", models=("a", "b")),
                     unpaired=None)
     assert next(stage.name for stage in build_stages(plain)) == "prompts"
+
+
+def test_what_is_shown_of_pairs_has_no_empty_column_and_speaks_of_groups(folder: Path) -> None:
+    tables = built(dataset(folder), folder)
+    shown = views.pairs("kept")(tables)["sample pairs"]
+    assert len(shown.rows) == 2
+    assert shown.columns == ("prompt", "chosen", "rejected", "margin")  # nobody voted, nothing was scored
+    told = chatlog_views.pairs(tables)
+    assert told["share of each tenth of the groups"].columns[:2] == ("decile", "groups")

@@ -219,7 +219,7 @@ def test_events_stand_by_act_and_model_with_the_words_they_stand_on(page: Any, o
 
 def test_pairs_from_chat_logs_show_their_rules_and_whose_they_are(page: Any) -> None:
     page.goto(f"/assets/chatlogs/preferences?partition={LOG_BUILD}&view=partitions")
-    page.get_by_text("share of each tenth of the users").wait_for()
+    page.get_by_text("share of each tenth of the groups").wait_for()
     assert "regenerate" in page.inner_text("body")
     assert plots_of(page) == 1
 

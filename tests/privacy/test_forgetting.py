@@ -1,6 +1,7 @@
 """Forgetting by id: what goes from a build's tables, its quarantine, the reply store and the store's remote."""
 
 import json
+import zipfile
 from pathlib import Path
 
 import polars as pl
@@ -108,6 +109,7 @@ def test_rubrics_that_quote_many_users_go_with_one_of_them_and_their_scores_of_o
     home, remote = tmp_path / "home", str(tmp_path / "remote")
     said = build.read("messages").filter(pl.col("text").str.starts_with("What"))
     events = {row["text"]: row["msg_id"] for row in said.to_dicts()}  # a message stands for the event that quotes it
+    bob = said.filter(pl.col("text").str.contains("quince"))["conv_id"][0]
     rubric = "Calls the medlar wrong."
     CRITERIA.write(CRITERIA.rows([
         {"criterion_id": "of all", "kind": "rubric", "name": "negative: wrong", "scope": "turns", "text": rubric,
@@ -116,8 +118,8 @@ def test_rubrics_that_quote_many_users_go_with_one_of_them_and_their_scores_of_o
          "evidence": events["What is a quince?"]}]), build.file("criteria"))
     with ReplyStore.open(home / "store", remote) as store:
         for name, asked, prompt in (("summed up", "Sum up: medlar, quince", REQUESTS["negative"]),
-                                    ("scored", f"By this rubric: {rubric} Score: quince", said["conv_id"][-1]),
-                                    ("kept", "By this rubric: Is late. Score: quince", said["conv_id"][-1])):
+                                    ("scored", f"By this rubric: {rubric} Score: quince", bob),
+                                    ("kept", "By this rubric: Is late. Score: quince", bob)):
             store.put_request(name, {"messages": [{"role": "user", "content": asked}]}, prompt)
     run("ann", None, remote)
     assert build.read("criteria")["criterion_id"].to_list() == ["of bob"]
@@ -136,3 +138,50 @@ def test_the_dry_listing_says_that_runs_go_whole(tmp_path: Path, build: Build) -
     assert "1 run(s) of Dagster that made these builds go whole" in told
     assert "Runs of other builds stay" in told
     assert "nothing was changed" in told
+
+
+def exported(folder: Path, account: str | None, *words: str) -> Path:
+    """An export of ChatGPT, as its zip; with the account that it names, if any."""
+    talks = [{"id": f"conversation {word}", "current_node": "a", "mapping": {
+        "q": {"parent": None, "message": {"author": {"role": "user"}, "content": {"parts": [f"What is a {word}?"]}}},
+        "a": {"parent": "q", "message": {"author": {"role": "assistant"}, "content": {"parts": [f"A {word}."]}}}}}
+             for word in words]
+    folder.mkdir(exist_ok=True)
+    with zipfile.ZipFile(folder / "export.zip", "w") as file:
+        file.writestr("conversations.json", json.dumps(talks))
+        if account:
+            named = {"id": account, "email": "a@example.com", "chatgpt_plus_user": True}
+            file.writestr("user.json", json.dumps(named))
+    return folder / "export.zip"
+
+
+def gathered(path: Path, left_out: frozenset[str] = frozenset()) -> pl.DataFrame:
+    """The messages of an export under the salt of WINNOW_HOME."""
+    return gather([str(path)], Salt.find(Home.find().root), forgotten=left_out).messages
+
+
+def test_an_export_is_of_the_account_it_names_whatever_it_is_called_and_wherever_it_lies(
+        tmp_path: Path, build: Build) -> None:
+    first, second = exported(tmp_path / "a", "user-ann", "medlar"), exported(tmp_path / "b", "user-ann", "quince")
+    mine = {*gathered(first)["user_hash"], *gathered(second)["user_hash"]}
+    assert mine == {Salt.find(Home.find().root).name("user", "user-ann")}
+    with zipfile.ZipFile(first) as file:
+        file.extractall(tmp_path / "unpacked")
+    assert {*gathered(tmp_path / "unpacked" / "conversations.json")["user_hash"]} == mine
+
+
+def test_an_export_that_names_no_account_is_one_person_and_stays_forgotten_where_it_moves(
+        tmp_path: Path, build: Build) -> None:
+    here = exported(tmp_path / "a", None, "medlar", "quince")
+    other = exported(tmp_path / "b", None, "sloe")
+    messages = gathered(here)
+    assert messages["user_hash"].n_unique() == 1
+    assert messages["user_hash"].null_count() == 0
+    assert messages["conv_id"].n_unique() == 2
+    assert not {*messages["user_hash"]} & {*gathered(other)["user_hash"]}
+    build.write("messages", CHAT_MESSAGES, pl.concat([messages, gathered(other)]))
+    run(str(here), None, str(tmp_path / "remote"))  # said as `place` says it
+    assert {*build.read("messages")["text"]} == {"What is a sloe?", "A sloe."}
+    moved = here.rename(tmp_path / "moved.zip")
+    assert gathered(moved).height == 4
+    assert gathered(moved, forgotten(Home.find().root)).is_empty()

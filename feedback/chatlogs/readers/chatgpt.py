@@ -2,8 +2,8 @@
 
 A conversation is a tree, `mapping`, and `current_node` its last message on the path that is shown. Nodes without words
 (the root, hidden system messages, custom instructions) are left out, and what follows them follows what came before.
-A model's thoughts go with its answer. Answers beside each other were asked for again, questions were edited. The export
-does not say whose it is in each conversation, so its conversations have no user.
+A model's thoughts go with its answer. Answers beside each other were asked for again, questions were edited. An export
+is one person's: that of the account in its user.json, see feedback.chatlogs.owners.
 """
 
 from collections import Counter
@@ -133,4 +133,4 @@ def _current(fields: Mapping[str, Any], nodes: Mapping[str, Node]) -> str | None
     return next((name for name in reversed(list(nodes)) if name not in followed), None)
 
 
-FORMAT = Format(name="chatgpt", fits=_fits, read=_read, siblings=True)
+FORMAT = Format(name="chatgpt", fits=_fits, read=_read, siblings=True, one_person=True)
