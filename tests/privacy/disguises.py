@@ -118,5 +118,6 @@ MISSED = (
     "1-800-FLOWERS", "four one five, five five five", " ".join(CARD), "4111 11XX XXXX 1111", "123456789",
     "my PIN is 4711",
     f"https://x.example/reset/{MIXED}", "198 dot 51 dot 100 dot 7", "http://3325256711/", "00:1B:44:11:3A:B7",
+    "DE89_3704_0044_0532_0130_00", "mysql -u root -pSommer2024x",
 )
 """What is not found, as docs/privacy.md says: whoever finds one of these strikes it there and here."""
