@@ -7,6 +7,7 @@ from weakref import WeakValueDictionary
 import polars as pl
 
 from assets.home import Build
+from assets.memory import give_back
 from assets.stage import Narrow, Stage, Tables
 
 
@@ -39,7 +40,9 @@ def tables_of(build: Build, stage: Stage, made: Tables | None = None) -> Asked:
     """What a stage reads, and what it has `made`; tables that it narrows come as it needs them, from disk."""
 
     def narrowed(name: str, narrow: Narrow) -> pl.DataFrame:
-        return pl.DataFrame(pl.from_arrow(narrow(partial(build.read_pieces, name), tables)))
+        found = narrow(partial(build.read_pieces, name), tables)
+        give_back()
+        return pl.DataFrame(pl.from_arrow(found, rechunk=False))
 
     own = {name: partial(made.__getitem__, name) for name in stage.writes} if made is not None else {}
     needed = {name: partial(build.read, name) for name in stage.needs}

@@ -28,8 +28,9 @@ def check_events(tables: Tables) -> list[Check]:
     """Whether events point where they say, by key."""
     told, rows = tables["feedback_events"], tables["messages"]
     said = told.filter(pl.col("explicitness") != "structural", pl.col("evidence_msg_id").is_not_null())
-    words = rows.select(evidence_msg_id="msg_id", follows=pl.Series(_answered(rows), dtype=pl.String), words="text",
-                        speaker="role")
+    speaking = rows.filter(pl.col("msg_id").is_in(said["evidence_msg_id"].implode()))
+    words = speaking.select(evidence_msg_id="msg_id", follows=pl.Series(_answered(speaking, rows), dtype=pl.String),
+                            words="text", speaker="role")
     met = said.join(words, on="evidence_msg_id", how="left")
     right = ((pl.col("follows") == pl.col("target_msg_id")) & (pl.col("speaker") == "user")
              & pl.col("words").str.contains(pl.col("quote").fill_null(""), literal=True))
@@ -40,13 +41,14 @@ def check_events(tables: Tables) -> list[Check]:
             none_of(EVENT_CHECKS[1].name, lost, told.height, "events point at no answer")]
 
 
-def _answered(messages: pl.DataFrame) -> list[str | None]:
-    """What each message follows, tools and systems passed over: msg_ids in the order of the rows."""
-    above = {name: (parent, role) for name, parent, role in messages.select("msg_id", "parent_id", "role").iter_rows()}
+def _answered(speaking: pl.DataFrame, messages: pl.DataFrame) -> list[str | None]:
+    """What each message that speaks follows, tools and systems passed over: msg_ids in the order of the rows."""
+    between = messages.filter(~pl.col("role").is_in(["user", "assistant"]))
+    above = dict(between.select("msg_id", "parent_id").iter_rows())
     found: list[str | None] = []
-    for parent in messages["parent_id"]:
-        while parent in above and above[parent][1] not in ("user", "assistant"):
-            parent = above[parent][0]
+    for parent in speaking["parent_id"]:
+        while parent in above:
+            parent = above[parent]
         found.append(parent)
     return found
 

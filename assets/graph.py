@@ -15,6 +15,7 @@ from assets import checks, show
 from assets.asked import tables_of
 from assets.dataset import CHECKOUT, PreferenceDataset, known_engines
 from assets.home import Build, Home
+from assets.memory import give_back
 from assets.recipe import build_stages, code_version
 from assets.rounds import policy_after
 from assets.runs import claim_run
@@ -138,6 +139,7 @@ def _run(context: dg.AssetExecutionContext, dataset: PreferenceDataset,
     build = home.build(dataset.slug, context.partition_key)
     build.hold()
     claim_run(context.instance, context.run.run_id)
+    give_back()
     inputs = tables_of(build, stage)
     started = time.time()
     spent: Mapping[str, Any] = {}

@@ -3,7 +3,7 @@
 A stage that is given less must make the same of it: who reads more texts in a stage leaves its entry out.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -46,14 +46,39 @@ def cued_words(cues: Cues) -> Narrow:
 
 
 def spoken_words(read: Read, tables: Tables) -> pa.Table:
-    """For answers and labels: the conversations that events speak of."""
+    """For answers and labels: the conversations that events speak of.
+
+    Without the texts of answers that no event speaks of, that stand beside no such answer, and that lead to none.
+    """
     events = tables["feedback_events"]
-    spoken = _ids(spoken_of(events))
-    named = {*events["conv_id"]}
+    spoken = {*spoken_of(events)}
+    names, named = _ids(spoken), {*events["conv_id"]}
     for rows in read(("msg_id", "conv_id")):
-        named.update(rows.filter(pc.is_in(rows["msg_id"], value_set=spoken))["conv_id"].to_pylist())
+        named.update(rows.filter(pc.is_in(rows["msg_id"], value_set=names))["conv_id"].to_pylist())
     near = _ids(named)
-    return _joined([rows.filter(pc.is_in(rows["conv_id"], value_set=near)) for rows in read(None)])
+    above: dict[str, str | None] = {}
+    for rows in read(("msg_id", "conv_id", "parent_id")):
+        here = rows.filter(pc.is_in(rows["conv_id"], value_set=near))
+        above.update(zip(here["msg_id"].to_pylist(), here["parent_id"].to_pylist(), strict=True))
+    beside = _ids({parent for one in spoken if (parent := above.get(one)) is not None})
+    told = _ids(_ways_to({*spoken, *events["evidence_msg_id"].drop_nulls()}, above))
+    found = []
+    for rows in read(None):
+        here = rows.filter(pc.is_in(rows["conv_id"], value_set=near))
+        needed = pc.or_(pc.not_equal(here["role"], "assistant"), pc.is_in(here["msg_id"], value_set=told))
+        found.append(_with_texts(here, pc.or_(needed, pc.is_in(here["parent_id"], value_set=beside))))
+    return _joined(found)
+
+
+def _ways_to(names: set[str], above: Mapping[str, str | None]) -> set[str]:
+    """The messages, and all that stand before them."""
+    found: set[str] = set()
+    for name in names:
+        one: str | None = name
+        while one is not None and one not in found:
+            found.add(one)
+            one = above.get(one)
+    return found
 
 
 def _said_by_user(rows: pa.Table) -> pa.ChunkedArray:
@@ -70,4 +95,4 @@ def _ids(names: Sequence[str] | set[str]) -> pa.Array:
 
 
 def _joined(found: Sequence[pa.Table]) -> pa.Table:
-    return pa.concat_tables(found).combine_chunks()
+    return pa.concat_tables(found)

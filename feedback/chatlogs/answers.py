@@ -51,7 +51,7 @@ class Tree:
     def __init__(self, messages: pl.DataFrame, wanted: Iterable[str]) -> None:
         near = messages.filter(pl.col("msg_id").is_in(list(wanted)))["conv_id"].unique()
         told = messages.filter(pl.col("conv_id").is_in(near.implode())).select(_READ)
-        self.rows: dict[str, Mapping[str, Any]] = {row["msg_id"]: row for row in told.iter_rows(named=True)}
+        self.rows: dict[str, Mapping[str, Any]] = {row["msg_id"]: row for row in _slim(told)}
         self._paths: dict[str, tuple[Message, ...] | None] = {}
 
     def path(self, msg_id: str | None) -> tuple[Message, ...] | None:
@@ -190,6 +190,14 @@ def logged(licensed_only: bool = True) -> Logged:
     turn. `licensed_only` leaves out what the log's licence does not let you pass on; False is for your own use.
     """
     return Logged(licensed_only=licensed_only)
+
+
+def _slim(messages: pl.DataFrame) -> Iterator[Mapping[str, Any]]:
+    """The rows; what stands in many of them (a conversation, a user, a model) is held once."""
+    held: dict[str, str] = {}
+    for row in messages.iter_rows(named=True):
+        yield {name: held.setdefault(value, value) if isinstance(value, str) and name != "text" else value
+               for name, value in row.items()}
 
 
 def spoken_of(events: pl.DataFrame) -> list[str]:

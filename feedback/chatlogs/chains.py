@@ -77,7 +77,7 @@ def chains(messages: pl.DataFrame, turn_cues: pl.DataFrame, events: pl.DataFrame
             after[row["previous_msg_id"]].append(name)
     starts = sorted({row["previous_msg_id"] for row in rows.values() if row["previous_msg_id"] is not None
                      and row["previous_msg_id"] not in follows})
-    words = dict(messages.select("msg_id", "text").iter_rows())
+    words = dict(messages.filter(pl.col("role") == "user").select("msg_id", "text").iter_rows())
     return [_chain(way, rows, answers.get(way[-1], set()), words, worth)
             for start in starts for way in _ways(start, after, follows)]
 

@@ -49,7 +49,7 @@ def rewordings(messages: pl.DataFrame, events: pl.DataFrame) -> Iterator[Rewordi
     The place of both is the last wording, after what was said before the first one: this is what the user meant, and
     neither answer's prompt holds the other answers. Whatever time lies between; who wants less leaves out.
     """
-    before = dict(messages.select("msg_id", "parent_id").iter_rows())
+    before = dict(messages.filter(pl.col("role") == "user").select("msg_id", "parent_id").iter_rows())
     told = _telling(events).sort("event_id").to_dicts()
     again = {row["evidence_msg_id"]: row["event_id"] for row in told if row["act"] == REPHRASED}
     glad: dict[str, list[Row]] = {}
