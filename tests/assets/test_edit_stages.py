@@ -56,7 +56,8 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pl.DataFrame]:
     write(folder / "logs" / "chats.json", FIRST, LATER, OTHERS)
     recipe = dataset(
         folder, responses=logged() | answer_again("teacher", edits=infer("reader"), control=1.0),
-        judgments=compare(("judge",), reference="checklist"), rankings=majority(), preferences=pair("all"), unpaired=None)
+        judgments=compare(("judge",), reference="checklist"), rankings=majority(), preferences=pair("all"),
+        unpaired=None)
     assert used_engines(recipe) == set(ENGINES)
     made: dict[str, pl.DataFrame] = {}
     with Loopback(answers, models=ENGINES) as server, ReplyStore.open(folder / "store") as store:
