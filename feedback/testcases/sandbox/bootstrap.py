@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 MODULES = (
-    "codec", "frames", "records", "inside", "stand_in", "kernel", "syscalls", "code_pages", "confine",
+    "codec", "frames", "records", "inside", "stand_in", "kernel", "syscalls", "large_pages", "confine",
     "children", "zygote",
 )
 PACKAGES = ("feedback", "feedback.testcases", "feedback.testcases.sandbox")

@@ -14,7 +14,7 @@ import sys
 from importlib import import_module
 from typing import Any
 
-from feedback.testcases.sandbox import code_pages, kernel, syscalls
+from feedback.testcases.sandbox import kernel, syscalls
 
 LIBRARY = 5
 FOLDER = "/tmp"
@@ -30,7 +30,6 @@ PRELOADED = (
 pages of memory cost every fork a microsecond; what is missing is loaded when a program imports it, for 0.5 to 8 ms."""
 
 
-
 class Confinement:
     """One way of confining, entered once by the fork server and completed by each child."""
 
@@ -42,10 +41,7 @@ class Confinement:
         self.own_folder = False
 
     def enter(self) -> None:
-        """Load what programs need, then shed every right that is not needed to fork; raises OSError."""
-        preload()
-        with contextlib.suppress(kernel.KernelError):
-            code_pages.enlarge()
+        """Shed every right that is not needed to fork; raises OSError."""
         runner = os.getppid()
         kernel.perform(kernel.limiting(kernel.CORE, 0))
         kernel.perform(kernel.limiting(kernel.FILES, self.limits["files"]))

@@ -12,9 +12,9 @@ import os
 import sys
 from typing import Any
 
-from feedback.testcases.sandbox import inside, kernel, records, stand_in
+from feedback.testcases.sandbox import inside, kernel, large_pages, records, stand_in
 from feedback.testcases.sandbox.children import CHANNEL, Children, Death, Result, died, result
-from feedback.testcases.sandbox.confine import Confinement
+from feedback.testcases.sandbox.confine import Confinement, preload
 from feedback.testcases.sandbox.frames import (
     COMMANDS,
     REPLIES,
@@ -34,16 +34,19 @@ STREAM = (_socket.AF_UNIX, _socket.SOCK_STREAM, 0)
 
 
 def main(config: dict[str, Any]) -> None:
-    """Confine this process, say hello, fork the second server, and serve until the runner hangs up."""
+    """Load what programs need, confine this process, fork the second server, and serve until the runner hangs up."""
     limits = config["limits"]
     confinement = Confinement(config["isolation"], limits)
+    preload()
+    inside.warm(limits["output_bytes"])
+    gc.collect()
+    large_pages.enlarge()
     try:
         confinement.enter()
         write_frame(REPLIES, {"python": ".".join(map(str, sys.version_info[:3])), "isolation": confinement.name})
     except OSError as error:
         write_frame(REPLIES, {"refused": f"{error.strerror or error}"})
         return
-    inside.warm(limits["output_bytes"])
     gc.collect()
     gc.disable()
     gc.freeze()

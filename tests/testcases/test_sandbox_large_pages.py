@@ -1,4 +1,4 @@
-"""The interpreter's code on large pages: it is there, it still runs, and no memory can be both written and executed."""
+"""Large pages under the interpreter: all is there, it still runs, and no memory can be both written and executed."""
 
 import subprocess
 import sys
@@ -9,15 +9,18 @@ from feedback.testcases.sandbox import isolation
 
 SCRIPT = """
 import sys
-from feedback.testcases.sandbox import code_pages, kernel
-start, size = code_pages.span()
-before = bytes(code_pages.ctypes.string_at(start, size))
+from feedback.testcases.sandbox import large_pages, kernel
+start, size = large_pages.code()
+before = bytes(large_pages.ctypes.string_at(start, size))
 refused = None
 try:
-    code_pages.enlarge()
+    large_pages.enlarge_code()
 except kernel.KernelError as error:
     refused = error
-assert bytes(code_pages.ctypes.string_at(start, size)) == before
+assert bytes(large_pages.ctypes.string_at(start, size)) == before
+kept = {str(number): [number] * 20 for number in range(50_000)}
+large_pages.enlarge_data()
+assert all(kept[str(number)] == [number] * 20 for number in range(50_000))
 assert sorted(str(number) for number in range(1000))[:2] == ["0", "1"]
 if refused:
     sys.exit(f"no large pages: {refused}")
@@ -41,6 +44,6 @@ def test_the_code_moves_to_large_pages_that_cannot_be_written() -> None:
 
 
 def test_a_kernel_without_large_pages_leaves_everything_as_it_was() -> None:
-    script = SCRIPT.replace("try:", "code_pages.NOW = 12345\ntry:")
+    script = SCRIPT.replace("try:", "large_pages.NOW = 12345\ntry:")
     done = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True)
     assert done.stdout.startswith("0x0 0") or done.stderr.startswith("no large pages: "), done.stderr
