@@ -160,9 +160,11 @@ class Table:
         return pq.read_table(path, columns=columns)
 
     def read_pieces(self, path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
-        """The same rows in pieces, in their order."""
+        """The same rows in pieces, in their order; without any, one piece of no rows."""
         self._refuse_others(path)
         with pq.ParquetFile(path) as file:
+            if not file.metadata.num_rows:
+                yield file.read(columns=columns)
             for batch in file.iter_batches(_PIECE, columns=columns):
                 yield pa.Table.from_batches([batch])
 

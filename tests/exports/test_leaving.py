@@ -10,6 +10,7 @@ import pytest
 from exports.leaving import LeakError, leaving_folder, read_found, refuse, write_found
 from privacy.scan import Alarm, alarms, counted, in_words
 from schemas import PROMPTS
+from schemas.ids import digest
 from tests.exports.conftest import frame, prompt, turns
 
 Write = Callable[..., dict[str, Any]]
@@ -27,6 +28,15 @@ def test_what_stands_in_any_column_of_a_row_is_told_by_kind_column_and_row() -> 
     assert found == [Alarm("r1", "chosen", "EMAIL"), Alarm("r2", "model", "CARD")]
     assert counted(found) == {"EMAIL": 1, "CARD": 1}
     assert in_words(found) == "1 CARD (model of r2); 1 EMAIL (chosen of r1)"
+
+
+def test_an_id_of_ours_that_looks_like_an_account_is_no_alarm_and_a_text_that_does_is_one() -> None:
+    numbers = (f"be{check:02}{number:020x}" for number in range(100) for check in range(100))
+    account = next(one for one in numbers if [*alarms([{"id": "r", "text": f"{one}!"}], "id")])
+    assert len(account) == len(digest("an id"))
+    evidence = [{"table": "feedback_events", "id": account}]
+    assert [*alarms([{"id": account, "evidence": evidence, "text": f"pay {account}"}], "id")] == [
+        Alarm(account, "text", "IBAN")]
 
 
 def test_many_rows_are_counted_and_three_named() -> None:

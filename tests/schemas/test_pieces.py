@@ -55,3 +55,11 @@ def test_pieces_are_read_in_their_order_and_of_no_other_table(tmp_path: Path, mo
     other = Table(name="fruits", version=2, meaning="", key=("name",), columns=TABLE.columns)
     with pytest.raises(SchemaError, match="holds fruits version 1, not fruits version 2"):
         list(other.read_pieces(tmp_path / "t.parquet"))
+
+
+@pytest.mark.parametrize("columns", [None, ["name"]])
+def test_a_table_without_rows_is_one_empty_piece(columns: list[str] | None, tmp_path: Path) -> None:
+    TABLE.write(rows(), tmp_path / "t.parquet")
+    (piece,) = TABLE.read_pieces(tmp_path / "t.parquet", columns)
+    assert piece.num_rows == 0
+    assert piece.column_names == (columns or ["name", "kind", "seeds"])
