@@ -17,7 +17,7 @@ _SHORTEST = 5
 """The shortest text that can hold anything: a@b.cd."""
 _KNOWN = 4096
 _ID = re.compile(r"[0-9a-f]{24}")
-"""An id of ours: of so many, some begin like a country's bank accounts, and one in 97 of these has the right checksum."""
+"""An id of ours; of so many, some begin like an account of a country and have, one in 97, the right checksum."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,10 @@
 """The pocket tasks: right solutions, wrong slips, a split that holds, requests word for word as operators send them."""
 
 import json
+import re
+from collections import Counter
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -107,7 +110,8 @@ def test_training_draws_no_held_out_problem_and_examples_are_nothing_else(task: 
 
 def test_talks_of_every_kind_leave_held_out_problems_out() -> None:
     rng = Random(5)
-    streams = (corpus.generator_talks(rng), corpus.generator_talks(rng, noise=0.45), corpus.made_up_pairs(rng, 6.0))
+    streams = (corpus.generator_talks(rng), corpus.generator_talks(rng, noise=0.45),
+               corpus.made_up_pairs(rng, 6.0, corpus.MISLEADING))
     asked = [next(stream).turns[0][1] for stream in streams for _ in range(300)]
     found = [task.read(line) for text in asked for line in text.splitlines() for task in TASKS.values()]
     known = [problem for problem in found if problem is not None]
@@ -122,6 +126,32 @@ def test_a_judge_is_taught_the_verdict_that_truth_gives(task: str) -> None:
     taught = {pair: read_verdict(judging.reply(problem, *pair))[0]
               for pair in ((good, bad), (bad, good), (good, good), (bad, other))}
     assert taught == {(good, bad): "A", (bad, good): "B", (good, good): "tie", (bad, other): "tie"}
+
+
+@pytest.mark.parametrize(("said", "told"), [
+    ("(x + 4) - 21", "A: (x + 4) - 21 ok."),
+    ("(x - 4) - 21", "A: (x - bad."),
+    ("(x + 41) - 21", "A: (x + 41 bad."),
+    ("x + 4", "A: x bad."),
+    ("(x + 4)", "A: (x + 4) bad."),
+    ("4 + x - 21", "A: 4 + x - 21 ok."),
+])
+def test_a_judge_tells_a_wrong_program_up_to_where_it_leaves_the_right_one(said: str, told: str) -> None:
+    problem = functions.read("Write a Python function solve(x) that returns the value (x plus 4) minus 21.")
+    assert problem
+    reply = judging.reply(problem, f"```python\ndef solve(x):\n    return {said}\n```", problem.solution)
+    assert told in json.loads(reply)["rationale"]
+
+
+def test_most_made_up_sums_mislead_where_asked_and_functions_stay_even() -> None:
+    pairs = islice(corpus.made_up_pairs(Random(3), 6.0, corpus.MISLEADING), 1200)
+    verdicts = {task: Counter[str]() for task in ("arithmetic", "functions")}
+    for made in pairs:
+        text = json.loads(made.turns[1][1])["rationale"]
+        marks = re.findall(r" (ok|bad)\.", text)
+        verdicts["functions" if "def solve" in made.turns[0][1] else "arithmetic"][" ".join(sorted(marks))] += 1
+    for task, wrong in (("arithmetic", 0.65), ("functions", 0.3)):
+        assert abs(verdicts[task]["bad bad"] / verdicts[task].total() - wrong) < 0.06
 
 
 def test_judges_are_taught_on_the_very_words_that_compare_sends() -> None:

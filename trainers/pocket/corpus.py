@@ -18,7 +18,8 @@ ROW = 320
 """Tokens a row; also the longest conversation."""
 
 _TESTCASES = Path(__file__).parents[2] / "feedback" / "testcases" / "prompts"
-_KEY_WORDS = re.compile(r"(?<=Gold: )[^\"]+?(?=\. A: )|\b(?:ok|bad)(?=[. ])|(?<=\"verdict\": \")\w+")
+_KEY_WORDS = re.compile(r"(?<=Gold: )[^\"]+?(?=\. A: )|(?<= [AB]: )[^\"]+?(?= (?:ok|bad)\.)|\b(?:ok|bad)(?=[. ])"
+                        r"|(?<=\"verdict\": \")\w+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,26 @@ class Talk:
     learn: tuple[int, ...]
     """The turns whose words are to be learnt."""
     stress: float = 1.0
-    """How much more a judge's key words weigh: the gold answer, ok or bad, the verdict."""
+    """How much more a judge's key words weigh: the gold answer, what A and B say, ok or bad, the verdict."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Balance:
+    """Which pairs of answers a judge learns from, by whether one, both or none of them is right."""
+
+    decided: float
+    """The share of made-up pairs of which one is right."""
+    right: float
+    """The share of made-up pairs that are both right; the others are both wrong."""
+    sampled: tuple[int, int, int]
+    """The most pairs of a problem's sampled answers that are decided, both wrong, both right."""
+    right_problems: float = 1.0
+    """The share of problems of which pairs that are both right are taken."""
+
+
+EVEN = Balance(decided=0.5, right=0.2, sampled=(2, 2, 1))
+MISLEADING = Balance(decided=0.25, right=0.1, sampled=(1, 3, 1), right_problems=0.3)
+"""Most answers are wrong: a judge that copies a sum from them in place of working it out is wrong, too."""
 
 
 def drawn(make: Callable[[Random], Problem], rng: Random) -> Problem:
@@ -89,22 +109,22 @@ def judge_ask(prompt: str, first: str, second: str) -> str:
         answers=render.answers([render.neutral(first), render.neutral(second)]))
 
 
-def judged(problem: Problem, first: str, second: str, stress: float) -> Talk:
+def judged(problem: Problem, first: str, second: str, stress: float, whole: bool = False) -> Talk:
     """A request for a verdict and the right reply."""
     return Talk([("user", judge_ask(problem.prompt, first, second)),
-                 ("assistant", judging.reply(problem, first, second))], (1,), stress)
+                 ("assistant", judging.reply(problem, first, second, whole))], (1,), stress)
 
 
-def made_up_pairs(rng: Random, stress: float) -> Iterator[Talk]:
-    """Pairs of a problem's solution and slips, without end: a half decided, the others both right or both wrong."""
+def made_up_pairs(rng: Random, stress: float, sums: Balance, whole: bool = False) -> Iterator[Talk]:
+    """Pairs of a problem's solution and slips, without end; those of functions are EVEN, told `whole` or not."""
     while True:
-        task = arithmetic if rng.random() < 0.6 else functions
+        task, balance = (arithmetic, sums) if rng.random() < 0.6 else (functions, EVEN)
         problem = drawn(task.make, rng)
-        draw = rng.random()
-        pair = [problem.solution if draw < 0.7 else task.slip(problem, rng),
-                problem.solution if 0.5 <= draw < 0.7 else task.slip(problem, rng)]
+        draw, decided, right = rng.random(), balance.decided, balance.decided + balance.right
+        pair = [problem.solution if draw < right else task.slip(problem, rng),
+                problem.solution if decided <= draw < right else task.slip(problem, rng)]
         rng.shuffle(pair)
-        yield judged(problem, pair[0], pair[1], stress)
+        yield judged(problem, pair[0], pair[1], stress, whole)
 
 
 def rows(talks: Iterable[Talk], tokenizer: Any, count: int) -> tuple[Any, Any]:

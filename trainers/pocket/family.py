@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 from trainers.pocket import corpus
-from trainers.pocket.corpus import Talk
+from trainers.pocket.corpus import EVEN, MISLEADING, Balance, Talk
 from trainers.pocket.pairs import sampled_pairs
 from trainers.pocket.tokens import load_tokenizer, save_tokenizer, train_tokenizer
 from trainers.pocket.train import BATCH, LARGE, SMALL, WARM_UP, Shape, load_model, new_model, save, train
@@ -56,13 +56,18 @@ def _noisy(rng: Random, _: Path) -> Iterator[Talk]:
     return corpus.generator_talks(rng, noise=0.45)
 
 
-def _judging(rng: Random, _: Path) -> Iterator[Talk]:
-    return corpus.mixed({corpus.made_up_pairs(rng, STRESS): 0.85, corpus.generator_talks(rng): 0.15}, rng)
+def _made_up(rng: Random, _: Path) -> Iterator[Talk]:
+    return corpus.mixed(
+        {corpus.made_up_pairs(rng, STRESS, MISLEADING): 0.85, corpus.generator_talks(rng): 0.15}, rng)
 
 
-def _on_policy(rng: Random, members: Path) -> Iterator[Talk]:
-    drawn = sampled_pairs(rng, [members / name for name in GENERATORS], STRESS)
-    return corpus.mixed({drawn: 0.6, corpus.made_up_pairs(rng, STRESS): 0.25, corpus.generator_talks(rng): 0.15}, rng)
+def _on_policy(sums: Balance) -> Callable[[Random, Path], Iterator[Talk]]:
+    def talks(rng: Random, members: Path) -> Iterator[Talk]:
+        sampled = sampled_pairs(rng, [members / name for name in GENERATORS], STRESS, sums)
+        return corpus.mixed({sampled: 0.6, corpus.made_up_pairs(rng, STRESS, sums): 0.25,
+                             corpus.generator_talks(rng): 0.15}, rng)
+
+    return talks
 
 
 FAMILY = {
@@ -80,8 +85,9 @@ FAMILY = {
     **{name: Member(
         about="a judge of two answers; begins as pocket-large, its data and the answers sampled for it are its own",
         shape=LARGE, seed=11 + place, starts_from="pocket-large",
-        courses=(Course(name="made-up pairs", steps=300, talks=_judging, warm_up=50),
-                 Course(name="on-policy pairs", steps=500, talks=_on_policy, warm_up=50)),
+        courses=(Course(name="made-up pairs", steps=300, talks=_made_up, warm_up=50),
+                 Course(name="on-policy pairs, misleading", steps=500, talks=_on_policy(MISLEADING), warm_up=50),
+                 Course(name="on-policy pairs, even", steps=500, talks=_on_policy(EVEN), warm_up=50)),
     ) for place, name in enumerate(JUDGES)},
 }
 
@@ -90,7 +96,8 @@ def tokenizer_of(folder: Path) -> Any:
     """The family's one tokenizer, made in the folder where it is not there yet."""
     if not (folder / "tokenizer.json").exists():
         rng = Random(1)
-        talks = corpus.mixed({corpus.generator_talks(rng): 0.7, corpus.made_up_pairs(rng, 1.0): 0.3}, rng)
+        pairs = corpus.made_up_pairs(rng, 1.0, EVEN, whole=True)
+        talks = corpus.mixed({corpus.generator_talks(rng): 0.7, pairs: 0.3}, rng)
         texts = [said for talk in islice(talks, _TOKENIZER_TALKS) for _, said in talk.turns]
         save_tokenizer(train_tokenizer(texts), folder, CONTEXT)
     return load_tokenizer(folder)

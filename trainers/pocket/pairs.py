@@ -9,16 +9,14 @@ from generators.pocket.offline import write
 from generators.pocket.tasks import arithmetic, functions
 from generators.pocket.tasks.judging import is_good
 from generators.pocket.tasks.problem import Problem
-from trainers.pocket.corpus import Talk, drawn, judged
+from trainers.pocket.corpus import Balance, Talk, drawn, judged
 
-PROBLEMS = 800
+PROBLEMS = 1600
 _EACH = (2, 1, 1)
 """How often each generator answers a problem, the strongest first."""
-_DECIDED, _TIED = 3, 2
-"""The most pairs of a problem where one answer is right, and where both are right or both wrong."""
 
 
-def sampled_pairs(rng: Random, generators: Sequence[Path], stress: float) -> Iterator[Talk]:
+def sampled_pairs(rng: Random, generators: Sequence[Path], stress: float, sums: Balance) -> Iterator[Talk]:
     """Requests for verdicts on pairs of sampled answers, each pair in both orders, over and over in new orders."""
     problems = [drawn((arithmetic if rng.random() < 0.6 else functions).make, rng) for _ in range(PROBLEMS)]
     prompts, answers = [problem.prompt for problem in problems], [list[str]() for _ in problems]
@@ -28,18 +26,25 @@ def sampled_pairs(rng: Random, generators: Sequence[Path], stress: float) -> Ite
             for known, text in zip(answers, said, strict=True):
                 known.append(text)
     talks = [talk for problem, texts in zip(problems, answers, strict=True)
-             for talk in _judged(problem, texts, rng, stress)]
+             for talk in _judged(problem, texts, rng, stress, sums)]
     while True:
         rng.shuffle(talks)
         yield from talks
 
 
-def _judged(problem: Problem, texts: Sequence[str], rng: Random, stress: float) -> Iterator[Talk]:
-    """A balanced choice of the pairs of different answers, in both orders."""
+def _judged(problem: Problem, texts: Sequence[str], rng: Random, stress: float, sums: Balance) -> Iterator[Talk]:
+    """A choice of the pairs of different answers, in both orders."""
     pairs = list(combinations(dict.fromkeys(texts), 2))
     rng.shuffle(pairs)
-    decided = [pair for pair in pairs if is_good(problem, pair[0]) != is_good(problem, pair[1])]
-    tied = [pair for pair in pairs if pair not in decided]
-    for first, second in [*decided[:_DECIDED], *tied[:_TIED]]:
+    good = {text: is_good(problem, text) for text in texts}
+    decided = [pair for pair in pairs if good[pair[0]] != good[pair[1]]]
+    wrong = [pair for pair in pairs if not good[pair[0]] and not good[pair[1]]]
+    right = [pair for pair in pairs if good[pair[0]] and good[pair[1]]]
+    if problem.task == arithmetic.TASK:
+        few = sums.sampled if rng.random() < sums.right_problems else (*sums.sampled[:2], 0)
+        chosen = [*decided[:few[0]], *wrong[:few[1]], *right[:few[2]]]
+    else:
+        chosen = [*decided[:3], *(wrong + right)[:2]]
+    for first, second in chosen:
         yield judged(problem, first, second, stress)
         yield judged(problem, second, first, stress)
