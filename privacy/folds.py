@@ -25,7 +25,8 @@ _SIGNS = re.compile(rf"[\\%&\"'`\u3002\uff61{_LEFT_OUT}]")
 """What a fold begins with; most patterns of the other search are slow to tell that they do not."""
 _BRACKETS = re.compile(rf"[\\%&\"'`\s\[({{<\u3002\uff61{_LEFT_OUT}]")
 """The same where `(at)` stands in the text."""
-_PIECES = re.compile(r"[\"'`]\s*[+&.]?\s*\\?[\"'`]")
+_PIECES = re.compile(r"[\"'`]\s*(?:[+&.]\s*)?\\?[\"'`]")
+_DOTTED = re.compile(rb"[\[({<]\s?(?:dot|\.)\s?[\])}>]")
 _AS = {"joined": "", "broken": "", "line": "\n", "commat": "@", "period": ".", "lowbar": "_", "quote": '"', "at": "@",
        "dot": ".", "stop": ".", "nothing": ""}
 _NAMED = re.compile(rb"&(?:amp|quot|commat|period|lowbar);")
@@ -56,7 +57,8 @@ class Unfolded:
 def unfolded(text: str, lower: bytes) -> Unfolded | None:
     """The text without folds; None where it has none. `lower` is the text in lower case, what is not ASCII as ?."""
     bracketed = (b"(at" in lower or b"[at" in lower or b"( at" in lower or b"[ at" in lower or b"{at" in lower
-                 or b"<at" in lower or b"[.]" in lower or b"(?t" in lower)
+                 or b"<at" in lower or b"(?t" in lower or (b"@" in lower and _DOTTED.search(lower) is not None)
+                 or b"[.]" in lower)
     if not (bracketed or "\\" in text or "%" in text or b"&#" in lower or _NAMED.search(lower)
             or not text.isascii() or _PIECES.search(text)):
         return None

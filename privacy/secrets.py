@@ -95,7 +95,7 @@ def assigned(text: str, lower: bytes) -> Iterator[Finding]:
 
 _QUERY = re.compile(r"[?&;](?:x-(?:amz|goog)-signature|signature|sig|code|session_?id|sid|auth|hmac"
                     r"|pwd|api_?key|key|token|(?:access|refresh|id)_token)=([A-Za-z0-9%._~+/-]{16,}=*)", re.IGNORECASE)
-_COOKIE = re.compile(r"cookie:[^\n]{0,400}?\b\w*(?:sess|sid|auth|token)\w*=([^;\s\"']{16,})", re.IGNORECASE)
+_COOKIE = re.compile(r"cookie:[^\n]{0,400}?\b\w{0,40}?(?:sess|sid|auth|token)\w{0,40}=([^;\s\"']{16,})", re.IGNORECASE)
 
 
 def signed(text: str) -> Iterator[Finding]:

@@ -69,6 +69,7 @@ FOUND: dict[str, tuple[tuple[str, str, str], ...]] = {
         *((_E, "§", f"maria.keller{at}example{dot}com") for at, dot in (
             (" [at] ", " [dot] "), ("(at)", "."), ("{at}", "{dot}"), ("<at>", "<dot>"), (" at ", " dot "), (" @ ",
             " . "))),
+        *((_E, "§", f"maria@example{dot}com") for dot in ("[dot]", " (dot) ", "<dot>", "(.)", "[.]")),
         (_E, "my mail: §", "maria at example dot com"), (_E, "§", "maria.k at gmail.com"),
         (_E, "[x](mailto:§?subject=hi)", MAIL), (_E, "§", f"{MAIL}.json"), (_E, "§", "maria@bücher.example")),
     "telephones": tuple(("PHONE", "§", number) for number in (

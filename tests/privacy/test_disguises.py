@@ -45,6 +45,13 @@ def test_what_only_looks_like_a_disguise_is_left_alone(text: str) -> None:
     assert Scrub().text(text) == (text, frozenset())
 
 
+@pytest.mark.parametrize(("before", "again"), [('"', " "), ("Cookie: a=b; ", "sess"), ("key ", "\\"), ("it's ", "\n")])
+def test_a_text_is_read_in_steps_that_grow_as_its_length_does(before: str, again: str) -> None:
+    # A quadratic search takes minutes here.
+    text = before + again * 50_000
+    assert Scrub().text(text) == (text, frozenset())
+
+
 @given(st.text(st.sampled_from("abc12@.%25\\u0040&#64;\u200b\u202e[at](dot)\"'+ äе１＠\U0001d41a\n"), max_size=120))
 def test_folds_in_folds_end_and_their_places_are_in_the_text(text: str) -> None:
     findings = found(text)
