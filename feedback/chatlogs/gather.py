@@ -177,8 +177,8 @@ def _rows_of(file: File, rows: Rows, undated: date | None, tally: Tally, reader:
         if isinstance(item, Broken):
             tally.broken(known, item.reason, f"{place}: {item.told}")
             continue
+        owner = owner or (owner_of(file) if format.one_person else None)
         try:
-            owner = owner or (owner_of(file) if format.one_person else None)
             found = [one if one.user else replace(one, user=owner) for one in format.read(item)]
             made = rows.of(found, Origin(known, Scrub().text(item.source)[0], place, undated))
         except Broken as broken:

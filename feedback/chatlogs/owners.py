@@ -3,14 +3,17 @@
 from feedback.chatlogs.files import log_files
 from feedback.chatlogs.said import first
 from generators.records import File, Record
-from schemas.errors import BucketError, InputError
+from schemas.errors import InputError
 
 ACCOUNT = "user.json"
 """Where an export names its account."""
 
 
 def owner_of(file: File) -> str:
-    """The id of the account that lies beside a file, else the name of the archive that it is in, or its own."""
+    """The id of the account that lies beside a file, else the name of the archive that it is in, or its own.
+
+    Raises BucketError where a bucket does not say whether an account lies there: another name would be another person.
+    """
     return _account(file) or file.archive or file.name
 
 
@@ -22,6 +25,6 @@ def _account(file: File) -> str | None:
             record = next(other.records, None) if other.name == beside else None
             if isinstance(record, Record):
                 return first(record.fields.get("id"), record.fields.get("email"))
-    except (InputError, BucketError):  # none is there; one that cannot be read is told where it is read as a log
+    except InputError:  # none is there; one that is no JSON is told where it is read as a log
         pass
     return None

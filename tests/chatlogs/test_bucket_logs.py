@@ -14,7 +14,7 @@ from assets.log_days import changed_days, gone_days
 from feedback.chatlogs.imports import LEDGER, first_days
 from feedback.chatlogs.logs import chat_logs
 from schemas.errors import BucketError
-from tests.chatlogs.reading import read
+from tests.chatlogs.reading import FIXTURES, SALT, read
 
 MONDAY, TUESDAY = date(2026, 3, 2), date(2026, 3, 3)
 
@@ -33,8 +33,11 @@ class Torn(MemoryFileSystem):
     protocol = "torn"
     most = 1 << 30
     broken = False
+    locked = "/locked"
 
     def _open(self, path: str, mode: str = "rb", **options: Any) -> Any:
+        if path.endswith(Torn.locked):
+            raise PermissionError("try again later")
         return _TornFile(super()._open(path, mode, **options))
 
     def info(self, path: str, **options: Any) -> Any:
@@ -65,7 +68,7 @@ def bucket() -> Iterator[str]:
     url = "torn://bucket/logs"
     put(f"{url}/a.jsonl", call(2, "one", "Hi", "Hello") + call(3, "two", "Why?", "So."))
     yield url
-    Torn.most, Torn.broken = 1 << 30, False
+    Torn.most, Torn.broken, Torn.locked = 1 << 30, False, "/locked"
     fsspec.filesystem("memory").store.clear()
 
 
@@ -80,6 +83,17 @@ def test_logs_in_a_bucket_give_the_rows_that_they_give_in_a_folder(bucket: str, 
     assert there.messages.drop("place").equals(here.messages.drop("place"))
     assert sorted(there.messages["place"].unique()) == ["torn://bucket/logs/a.jsonl, line 1",
                                                         "torn://bucket/logs/a.jsonl, line 2"]
+
+
+def test_an_export_whose_account_cannot_be_read_now_is_not_taken_for_another_person(bucket: str) -> None:
+    talks = (FIXTURES / "chatgpt" / "conversations.json").read_text()
+    put(f"{bucket}/ann/conversations.json", talks)
+    put(f"{bucket}/ann/user.json", json.dumps({"id": "user-ann", "email": "a@example.com"}))
+    export = f"{bucket}/ann/conversations.json"
+    assert {*read(export).messages["user_hash"]} == {SALT.name("user", "user-ann")}
+    Torn.locked = "/user.json"
+    with pytest.raises(BucketError, match=r"user\.json: cannot be opened"):
+        read(export)
 
 
 @pytest.mark.parametrize("most", [0, 150, 400])
