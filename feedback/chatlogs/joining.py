@@ -30,7 +30,8 @@ class Joined:
             tally.lose("messages", piece.join(settled, on="msg_id", how="anti"), "its parents lead in a circle")
             seen = siblings(settled.filter(pl.col("source_format").is_in(trees)))
             meant = pl.concat([spoken, _spoken_of(seen)])
-            known.append(settled.filter(pl.col("msg_id").is_in(meant.implode())).select("msg_id", "conv_id", "role"))
+            known.append(settled.filter(pl.col("msg_id").is_in(meant.implode())).select(
+                "msg_id", "conv_id", "role", "created_at"))
             told.append(seen)
             self._days.append(settled.select("conv_id", "day").unique())
             self.messages.put(settled)
@@ -65,9 +66,10 @@ def _called(signals: pl.DataFrame, names: pl.DataFrame, messages: pl.DataFrame) 
     """The signals, those that call a message by another name pointed at the message and its conversation."""
     if names.is_empty():
         return signals
-    # Several calls of a trace share its name: what is said of the trace is said of the last.
-    meant = names.unique("target_msg_id", keep="last", maintain_order=True).join(
-        messages.select("msg_id", into="conv_id"), left_on="meant", right_on="msg_id", how="inner")
+    # Several calls of a trace share its name: what is said of the trace is said of the latest that there is.
+    here = messages.select("msg_id", "created_at", into="conv_id")
+    meant = names.join(here, left_on="meant", right_on="msg_id", how="inner", maintain_order="left").sort(
+        "created_at", maintain_order=True).unique("target_msg_id", keep="last", maintain_order=True)
     return signals.join(meant, on="target_msg_id", how="left", maintain_order="left").with_columns(
         target_msg_id=pl.coalesce("meant", "target_msg_id"), conv_id=pl.coalesce("into", "conv_id"),
     ).select(signals.columns)

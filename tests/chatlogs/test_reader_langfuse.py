@@ -1,8 +1,10 @@
 """Langfuse: observations and scores in files of their own, in snake and camel case, and a trace that holds both."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
+
+import pytest
 
 from feedback.chatlogs.readers.langfuse import FORMAT
 from tests.chatlogs.flat import Row, broken, conversations, of, told
@@ -51,6 +53,20 @@ def test_a_score_of_a_trace_is_of_its_last_answer(tmp_path: Path) -> None:
     (tmp_path / "scores.jsonl").write_text(json.dumps(score), encoding="utf-8")
     found = read(OBSERVATIONS, tmp_path / "scores.jsonl")
     assert ("score", "2", [], 5.0, ["user-csat"], "human") in told(found, "value", "labels", "actor_kind")
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_a_score_of_a_trace_is_of_its_latest_answer_by_the_day_whatever_the_order_of_the_rows(
+        tmp_path: Path, reverse: bool) -> None:
+    calls = [{"id": f"o{day}", "traceId": "t", "type": "GENERATION", "startTime": f"2024-06-0{day}T10:00:00Z",
+              "input": [{"role": "user", "content": f"Ask {day}"}], "output": {"role": "assistant", "content": said}}
+             for day, said in ((1, "Early."), (2, "Late."))]
+    score = {"id": "z", "traceId": "t", "observationId": None, "name": "csat", "value": 5, "source": "API",
+             "dataType": "NUMERIC", "timestamp": "2024-06-01T12:00:00Z"}
+    rows = [json.dumps(row) for row in sorted(calls, key=lambda row: str(row["id"]), reverse=reverse)]
+    (tmp_path / "rows.jsonl").write_text("\n".join([*rows, json.dumps(score)]), encoding="utf-8")
+    assert [row[:2] for row in told(read(tmp_path))] == [("score", "Late.")]
+    assert [row[:2] for row in told(read(tmp_path, day=date(2024, 6, 1)))] == [("score", "Early.")]
 
 
 def test_a_session_from_the_page_holds_its_traces(tmp_path: Path) -> None:
