@@ -36,7 +36,8 @@ def test_smells(tables: Tables) -> Mapping[str, Any]:
     told = tables["test_smells"]
     bad = told.filter(pl.col("name").is_in(BAD_SMELLS) & (pl.col("value") == 1)).group_by("subject_id").agg(
         smells=pl.col("name").sort().str.join(", ")).sort("subject_id").head(SAMPLE)
-    sample = bad.join(tables["test_inputs"].select(subject_id="input_id", test="value"), on="subject_id")
+    sample = bad.join(tables["test_inputs"].select(subject_id="input_id", test="value"), on="subject_id",
+                      maintain_order="left")
     return {"what tests look like": frame(shares(told), "what", "tests", "share"),
             **({"sample of tests that smell": frame(sample, "smells", "test")} if sample.height else {})}
 
@@ -93,10 +94,11 @@ def outcomes(table: str, cases: str = "test_cases") -> View:
 def _missed(told: pl.DataFrame, tables: Tables, cases: str) -> Rows:
     """A few outcomes, one a response and source, with what was expected and what came out."""
     some = told.unique(["response_id", "source"], keep="first", maintain_order=True).head(SAMPLE)
-    met = some.join(tables[cases].select("test_id", "expected", "kind"), on="test_id", how="left").join(
-        tables["test_inputs"].select("input_id", "value"), on="input_id", how="left").join(
+    met = some.join(tables[cases].select("test_id", "expected", "kind"), on="test_id", how="left",
+                    maintain_order="left").join(
+        tables["test_inputs"].select("input_id", "value"), on="input_id", how="left", maintain_order="left").join(
         tables["executions"].select("response_id", "input_id", "environment", "output"),
-        on=["response_id", "input_id", "environment"], how="left")
+        on=["response_id", "input_id", "environment"], how="left", maintain_order="left")
     cells = [(row["response_id"][:8], readable(row["kind"], row["value"] or ""), readable(row["kind"], row["expected"]),
               readable(row["kind"], row["output"] or ""), row["source"], row["outcome"], row["reason"] or "")
              for row in met.iter_rows(named=True)]

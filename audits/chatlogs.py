@@ -107,7 +107,8 @@ def edit_costs(responses: pl.DataFrame) -> pl.DataFrame:
     drawn = pick(edits["answer"].unique().sort().to_list(), MOST_EDITS, 0, "edit costs")
     met = edits.filter(pl.col("answer").is_in(drawn)).join(
         responses.select(answer="response_id", before="text"), on="answer").join(
-        responses.drop_nulls("arm").select("arm", "text", answer=parent), on="answer")
+        responses.drop_nulls("arm").select("arm", "text", answer=parent), on="answer").sort(
+        "arm", "answer", "text", "wanted")  # a sum of floats depends on their order
     rows = [(arm, edit_ratio(text, wanted), edit_ratio(before, wanted))
             for arm, text, before, wanted in met.select("arm", "text", "before", "wanted").iter_rows()]
     costs = pl.DataFrame(rows, schema={"arm": pl.String, "cost": pl.Float64, "logged": pl.Float64}, orient="row")
