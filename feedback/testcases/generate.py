@@ -201,8 +201,8 @@ def generate_tests(engines: Sequence[str], n: int = 5, entry: str = "entry_point
     """Each engine writes up to `n` test programs a prompt, functions that assert what the function gives.
 
     Give the same to `test_inputs` and `test_cases`, whose cases expect that the test passes. Tests that do not parse,
-    assert nothing, or never call the function are dropped; the style and smells of the others are measured. Raises
-    ConfigError on what cannot be.
+    assert nothing, never call the function, or run no assertion by themselves are dropped; the style and smells of the
+    others are measured. Raises ConfigError on what cannot be.
     """
     return _generate("generate_tests", engines, n, "tests", expected=True, entry=entry)
 

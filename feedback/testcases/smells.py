@@ -59,7 +59,7 @@ def smells_of(test: str, entry: str | None) -> dict[str, bool]:
     tree = parsed(test)
     if tree is None:
         return {"parses": False}
-    asserts = [ast.dump(each) for each in ast.walk(tree) if _is_assertion(each)]
+    asserts = [ast.dump(each) for each in ast.walk(tree) if is_assertion(each)]
     told = {
         "parses": True, "asserts": bool(asserts), "comment": _commented(test, tree),
         "descriptive_name": any(_described(name, entry) for name in _names(tree)),
@@ -85,7 +85,7 @@ def sound(measurements: pl.DataFrame) -> list[str]:
     return good.filter("good")["subject_id"].sort().to_list()
 
 
-def _is_assertion(node: ast.AST) -> bool:
+def is_assertion(node: ast.AST) -> bool:
     """An assert statement that can fail, or a call of a test case's own assertions."""
     if isinstance(node, ast.Assert):
         return not (isinstance(node.test, ast.Constant) and bool(node.test.value))

@@ -1,23 +1,27 @@
 """Test programs that models write: made to run by themselves, what they lack, and what their syntax says of them."""
 
 import ast
+from collections import defaultdict
 from collections.abc import Iterator
 
 import polars as pl
 
 from feedback.testcases.programs import entry_of, parsed
-from feedback.testcases.smells import NEEDED, smells, smells_of
+from feedback.testcases.smells import NEEDED, is_assertion, smells, smells_of
 from generators.made import Made
 
 LACKS = dict(zip(NEEDED, ("does not parse", "asserts nothing", "never calls the function"), strict=True))
 """Why a test that lacks what every test needs can say nothing."""
+UNRUN = "runs no assertion"
+"""Why a test passes whatever the program does: what it asserts waits for a test runner."""
+_DEFINED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 def run_by_itself(test: str) -> str:
     """The test program with a call of each of its test functions that nothing calls, as a test runner would."""
     tree = parsed(test)
-    called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(
-        node.func, ast.Name)} if tree else set()
+    called = {node.func.id for part in tree.body if not _waits(part) for node in ast.walk(part) if isinstance(
+        node, ast.Call) and isinstance(node.func, ast.Name)} if tree else set()
     calls = [f"{name}()\n" for name in _tests(tree) if name not in called] if tree else []
     return "".join([test.rstrip("\n"), "\n\n" if calls else "\n", *calls])
 
@@ -25,7 +29,9 @@ def run_by_itself(test: str) -> str:
 def lacks(test: str, entry: str | None) -> str | None:
     """What the test lacks without which it says nothing; None where it has all."""
     found = smells_of(test, entry)
-    return next((why for name, why in LACKS.items() if not found.get(name, True)), None)
+    lacking = next((why for name, why in LACKS.items() if not found.get(name, True)), None)
+    tree = parsed(run_by_itself(test))
+    return lacking or (None if tree is not None and any(map(is_assertion, _run(tree))) else UNRUN)
 
 
 def smells_of_inputs(prompts: pl.DataFrame, test_inputs: pl.DataFrame, field: str = "entry_point") -> Made:
@@ -34,6 +40,28 @@ def smells_of_inputs(prompts: pl.DataFrame, test_inputs: pl.DataFrame, field: st
         "prompt_id", "messages", "meta").iter_rows()], {"prompt_id": pl.String, "entry": pl.String}, orient="row")
     written = test_inputs.filter(pl.col("kind") == "tests").join(entries, on="prompt_id", how="left")
     return smells(written.select("value", "entry", test_id="input_id"))
+
+
+def _run(tree: ast.Module) -> Iterator[ast.AST]:
+    """What the program runs, as far as names tell: its top level, and what is defined and named in what runs."""
+    known: defaultdict[str, list[ast.AST]] = defaultdict(list)
+    for node in ast.walk(tree):
+        if isinstance(node, _DEFINED):
+            known[node.name].append(node)
+    here: list[ast.AST] = [part for part in tree.body if not isinstance(part, _DEFINED) and not _waits(part)]
+    while here:
+        node = here.pop()
+        yield node
+        if isinstance(node, ast.Name | ast.Attribute):
+            here += known.pop(node.id if isinstance(node, ast.Name) else node.attr, ())
+        inner = ast.iter_child_nodes(node)
+        here += inner if isinstance(node, ast.ClassDef) else [one for one in inner if not isinstance(one, _DEFINED)]
+
+
+def _waits(part: ast.stmt) -> bool:
+    """Whether a part of a program runs only where it is the main one."""
+    return isinstance(part, ast.If) and any(
+        isinstance(node, ast.Name) and node.id == "__name__" for node in ast.walk(part.test))
 
 
 def _tests(tree: ast.Module) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """Test programs that a model writes, and inputs that are mutated, in recipes: planted programs, known tests."""
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ confined = pytest.mark.skipif(isolation.strict_misses() is not None, reason=f"sa
 GOOD = "def test_two_is_four():\n    assert double(2) == 4"
 BRANCHED = "def test_each():\n    for x in (0, 5):\n        assert double(x) == 2 * x"
 WRONG = "def test_three_is_seven():\n    assert double(3) == 7"
+MAIN = "def test_a():\n    assert double(2) == 5\nif __name__ == '__main__':\n    test_a()"
 USELESS = ["def test_(:", "def test_it():\n    double(3)", "def test_it():\n    assert 1 + 1 == 2"]
 TESTS = {"tests": [GOOD, BRANCHED, WRONG, GOOD, *USELESS]}
 WRITTEN = generate_tests(["writer"], n=9)
@@ -121,6 +123,7 @@ def test_mutants_of_the_inputs_are_run_and_voted_on_beside_them(tmp_path: Path) 
     ("def test_a():\n    pass\ntest_a()", "def test_a():\n    pass\ntest_a()\n"), ("def helper(): pass",
      "def helper(): pass\n"), ("def test_a(x): pass", "def test_a(x): pass\n"),
     ("def test_a(x=1): pass", "def test_a(x=1): pass\n\ntest_a()\n"), ("def test_(:", "def test_(:\n"),
+    (MAIN, f"{MAIN}\n\ntest_a()\n"),
 ])
 def test_a_test_function_that_nothing_calls_is_called(test: str, runs: str) -> None:
     assert run_by_itself(test) == runs
@@ -131,6 +134,25 @@ def test_what_a_test_lacks_is_named() -> None:
     assert [lacks(test, "double") for test in (GOOD, BRANCHED, *USELESS)] == [
         None, None, "does not parse", "asserts nothing", "never calls the function"]
     assert lacks(USELESS[2], None) is None
+
+
+@pytest.mark.parametrize(("test", "lacking"), [
+    ("class TestDouble:\n    def test_it(self):\n        assert double(2) == 5", "runs no assertion"),
+    ("import unittest\nclass T(unittest.TestCase):\n    def test_it(self):\n        self.assertEqual(double(2), 5)\n"
+     "if __name__ == '__main__':\n    unittest.main()", "runs no assertion"),
+    ("def test_it(number):\n    assert double(number) == 5", "runs no assertion"),
+    ("async def test_it():\n    assert double(2) == 5", "runs no assertion"),
+    ("def look():\n    assert double(2) == 5\ndef unused():\n    look()", "runs no assertion"),
+    ("def look(n):\n    assert double(n) == 4\ndef test_it():\n    look(2)", None), (MAIN, None),
+    ("class T:\n    def test_it(self):\n        assert double(2) == 4\nT().test_it()", None),
+    ("def test_it():\n    def inner():\n        assert double(2) == 4\n    inner()", None),
+    ("def test_it(n):\n    assert double(n) == 4\nfor each in (test_it,):\n    each(2)", None),
+])
+def test_a_test_that_would_pass_whatever_the_program_does_since_it_runs_no_assertion_is_told(
+        test: str, lacking: str | None) -> None:
+    assert lacks(test, "double") == lacking
+    with pytest.raises(AssertionError) if lacking is None else nullcontext():
+        exec(run_by_itself(test), {"double": lambda n: None, "__name__": "tests"})  # as the sandbox runs it
 
 
 @pytest.mark.parametrize(("text", "reason"), [
