@@ -24,7 +24,6 @@ REACH = 2
 """How many of the user's turns later the praise may come."""
 ALIKE = 0.5
 _DETECTOR = "hindsight"
-_VERSION = digest(_DETECTOR, 1, REACH, ALIKE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +65,7 @@ def hindsight(messages: pl.DataFrame, turn_cues: pl.DataFrame, events: pl.DataFr
     (4 or 5) comes with one of the next two turns of the user, and the questions answered are alike from `alike` on.
     Counts: neutral turns (dropped: `no praise soon after`, `other questions`).
     """
-    said = ordinal_of(events)
+    said, version = ordinal_of(events), digest(_DETECTOR, 1, REACH, alike)
     looked = read.filter(pl.col("reason") == "")["evidence_msg_id"]
     turns = {row["evidence_msg_id"]: row for row in texts(turn_cues, messages, "previous").to_dicts()}
     neutral = [name for name in sorted(looked) if name in turns and said.get(name, NEUTRAL) == NEUTRAL]
@@ -77,7 +76,7 @@ def hindsight(messages: pl.DataFrame, turn_cues: pl.DataFrame, events: pl.DataFr
         later = [turn for turn in _next(name, turns) if said.get(turn, NEUTRAL) >= GOOD]
         near = [turn for turn in later if _alike(turns[name], turns[turn]) >= alike]
         if near:
-            rows.append(_row(turns[name], near[0], said[near[0]], context[name]))
+            rows.append(_row(turns[name], near[0], said[near[0]], context[name]) | {"detector_version": version})
         else:
             lost["other questions" if later else "no praise soon after"] += 1
     table = pl.DataFrame(pl.from_arrow(FEEDBACK_EVENTS.rows(rows))).sort("event_id")
@@ -106,6 +105,6 @@ def _row(turn: Mapping[str, Any], later: str, ordinal: int, context: Mapping[str
         **ids, "event_id": event_id(*ids.values(), "follow_up", _DETECTOR, later), "compared": [], "kind": "follow_up",
         "labels": [], "polarity": "positive", "act": "continue", "reasons": [], "ordinal": ordinal,
         "explicitness": "text_implicit", "standing_directive": False, "detector": _DETECTOR,
-        "detector_version": _VERSION, "actor_kind": "human", "actor_hash": context["user_hash"],
+        "actor_kind": "human", "actor_hash": context["user_hash"],
         **{name: context[name] for name in ("created_at", "source_format", "place")},
     }

@@ -74,6 +74,15 @@ def test_without_it_a_neutral_turn_is_no_label_and_recall_is_the_same(tmp_path: 
     assert with_it["recall"].equals(without["recall"])
 
 
+def test_what_is_inherited_names_the_likeness_that_was_asked_for(tmp_path: Path) -> None:
+    versions = set()
+    for number, alike in enumerate((0.2, 0.3)):
+        (tmp_path / str(number)).mkdir()
+        tables, _ = labels(tmp_path / str(number), in_hindsight(alike=alike))
+        versions |= {*tables["feedback_events"].filter(pl.col("detector") == "hindsight")["detector_version"]}
+    assert len(versions) == 2
+
+
 def test_hindsight_without_a_model_that_looked_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="add detect"):
         dataset(tmp_path, feedback_events=(cues(), in_hindsight()))
