@@ -7,7 +7,7 @@ under what the same person's earlier edits taught (CIPHER) shows whether these h
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
@@ -43,10 +43,12 @@ class AnswerAgain:
     seed: int
     summaries: Summarise
     edits: Infer | None
+    licensed_only: bool = True
+    """As `logged` says it of the answers that are given again."""
 
     def __ror__(self, logged: Logged) -> "LoggedAgain":
         """`logged() | answer_again(...)`."""
-        return LoggedAgain(logged=logged, again=self)
+        return LoggedAgain(logged=logged, again=replace(self, licensed_only=logged.licensed_only))
 
     @property
     def engines(self) -> set[str]:
@@ -128,7 +130,7 @@ class AnswerAgain:
 
     def _answers(self, messages: pl.DataFrame, criteria: pl.DataFrame) -> dict[str, Answer | str]:
         tree = Tree(messages, criteria["name"])
-        return {name: tree.answer(tree.own(name)) for name in criteria["name"].unique().sort()}
+        return {name: tree.answer(tree.own(name), self.licensed_only) for name in criteria["name"].unique().sort()}
 
     def _ask(self, prompt: tuple[Message, ...], arm: str, answer: Answer) -> Ask:
         return Ask(engine=self.engine, messages=prompt, sample=SAMPLES[arm], prompt_id=answer.prompt_id)
@@ -156,7 +158,7 @@ class LoggedAgain:
         tree = Tree(messages, criteria["name"])
         wishes: defaultdict[str, set[str]] = defaultdict(set)
         for name, text in criteria.select("name", "text").iter_rows():
-            if isinstance(answer := tree.answer(tree.own(name)), Answer):
+            if isinstance(answer := tree.answer(tree.own(name), self.logged.licensed_only), Answer):
                 wishes[answer.prompt_id] |= set(text.splitlines())
         reference = ["\n".join(sorted(wishes[name])) or None for name in made.table["prompt_id"]]
         return Made(made.table.with_columns(reference=pl.Series(reference, dtype=pl.String)), made.counts)

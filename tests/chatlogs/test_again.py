@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from feedback.chatlogs.again import FROM_SCRATCH, WITH_SUMMARY, AnswerAgain, answer_again
-from feedback.chatlogs.answers import Tree
+from feedback.chatlogs.answers import Tree, logged
 from feedback.chatlogs.asking import between
 from feedback.chatlogs.summaries import summarise
 from generators.ask import Ask
@@ -124,6 +124,18 @@ def test_an_answer_that_never_comes_is_counted() -> None:
     made, asks = again(answer_again("teacher", control=1.0),
                        lambda ask: None if ask.messages[-1]["content"] == "Say hello." else "A wren.")
     assert counted(made, "answers given again") == {"in": len(asks), "out": 2, "no reply": 2}
+
+
+@pytest.mark.parametrize("licensed_only", [True, False])
+def test_what_may_not_be_passed_on_is_answered_again_where_the_recipe_takes_it(licensed_only: bool) -> None:
+    messages, events = log()
+    messages = messages.with_columns(redistributable=pl.lit(False))
+    part = logged(licensed_only=licensed_only) | answer_again("teacher", control=1.0)
+    told = replies(READER.plan(messages, events, STAFF), STAFF, lambda ask: wishes("The answer greets."))
+    criteria = READER.criteria(messages, events, told, STAFF).table
+    asks = list(part.again.plan(messages, events, criteria, STAFF))
+    assert len(asks) == (0 if licensed_only else 4)
+    assert part.prompts(messages, events, criteria).table["reference"].count() == (0 if licensed_only else 2)
 
 
 def test_there_is_no_answering_again_without_a_control() -> None:
