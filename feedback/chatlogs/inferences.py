@@ -4,7 +4,6 @@ What is inferred becomes a criterion, as the wishes of a complaint do. It is abo
 question, so that it may hold for the person's other questions too: see `feedback.chatlogs.past`.
 """
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -14,7 +13,7 @@ from feedback.chatlogs.answers import EDITED
 from feedback.chatlogs.asking import CUT, Question, Questions, between, filled, shown
 from feedback.chatlogs.edits import edit_ratio
 from feedback.chatlogs.leaks import grams
-from feedback.chatlogs.summaries import NO_WISH, SCHEMA, criterion, merged, read_wishes
+from feedback.chatlogs.summaries import SCHEMA, criterion, merged, read_wishes, wishes_of
 from feedback.jury.parse import Unparsable, why_not
 from generators.ask import Ask
 from generators.engines import Engine, engine_named
@@ -58,16 +57,9 @@ class Infer:
         """
         told = self.edited(messages, events)
         target = dict(told.select("event_id", "target_msg_id").iter_rows())
-        lost, failed, rows = Counter(told.filter(pl.col("reason") != "")["reason"]), Counter[str](), []
-        for heard in self.plan(messages, events, engines).heard(completions, self.parse):
-            event = heard.question.subject
-            wishes = [] if heard.failure else read_wishes(heard.text)
-            if heard.failure:
-                failed[heard.failure] += 1
-            elif not wishes:
-                lost[NO_WISH] += 1
-            else:
-                rows.append(criterion(target[event], wishes, [event]))
+        wishes, lost, failed = wishes_of(self.plan(messages, events, engines).heard(completions, self.parse))
+        lost.update(told.filter(pl.col("reason") != "")["reason"])
+        rows = [criterion(target[event], those, [event]) for event, those in wishes.items()]
         return Made(merged(rows), count("criteria", "edits", told.height, out=len(rows), dropped=lost, failed=failed))
 
     def edited(self, messages: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:

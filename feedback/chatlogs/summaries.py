@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from feedback.chatlogs.asking import Question, Questions, filled, json_object, shown
+from feedback.chatlogs.asking import Heard, Question, Questions, filled, json_object, shown
 from feedback.chatlogs.repairs import COMPLAINTS
 from feedback.jury.parse import Unparsable, why_not
 from generators.ask import Ask
@@ -60,15 +60,8 @@ class Summarise:
         Counts: answers complained of (dropped: `no wish`; failed: no summary came).
         """
         events_of = dict(complaints(messages, events).select("target_msg_id", "events").iter_rows())
-        rows, lost, failed = [], Counter[str](), Counter[str]()
-        for heard in self.plan(messages, events, engines).heard(completions, self.parse):
-            wishes = [] if heard.failure else read_wishes(heard.text)
-            if heard.failure:
-                failed[heard.failure] += 1
-            elif not wishes:
-                lost[NO_WISH] += 1
-            else:
-                rows.append(criterion(heard.question.subject, wishes, events_of[heard.question.subject]))
+        wishes, lost, failed = wishes_of(self.plan(messages, events, engines).heard(completions, self.parse))
+        rows = [criterion(answer, those, events_of[answer]) for answer, those in wishes.items()]
         return Made(merged(rows), count("criteria", "answers complained of", len(events_of), out=len(rows),
                                         dropped=lost, failed=failed))
 
@@ -105,6 +98,19 @@ def read_wishes(text: str) -> list[str]:
     if len(wishes) > MOST_WISHES:
         raise Unparsable(f"more than {MOST_WISHES} wishes")
     return list(dict.fromkeys(" ".join(wish.split()) for wish in wishes))
+
+
+def wishes_of(replies: Iterable[Heard]) -> tuple[dict[str, list[str]], Counter[str], Counter[str]]:
+    """The wishes in replies by what was asked about; how many hold none, and how many failed by reason."""
+    wishes, lost, failed = dict[str, list[str]](), Counter[str](), Counter[str]()
+    for heard in replies:
+        if heard.failure:
+            failed[heard.failure] += 1
+        elif found := read_wishes(heard.text):
+            wishes[heard.question.subject] = found
+        else:
+            lost[NO_WISH] += 1
+    return wishes, lost, failed
 
 
 def criterion(target: str, wishes: Sequence[str], events: Sequence[str]) -> dict[str, Any]:
