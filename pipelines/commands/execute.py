@@ -67,12 +67,12 @@ def _tested(dataset: PreferenceDataset, place: Build) -> list[str]:
         return []
     names = [name for name in ("programs", "test_inputs", "executions", "test_cases", "outcomes")
              if name != "programs" or dataset.programs]
-    lost = place.funnel(names).filter(pl.col("fate").is_in(["dropped", "failed"]) & (pl.col("count") > 0))
+    lost = pl.concat([place.funnel((name,)) for name in names]).filter(  # a stage counts under other names too
+        pl.col("fate").is_in(["dropped", "failed"]) & (pl.col("count") > 0))
     runs = place.read("executions").filter(pl.col("status") != "ran")
     refused = [place.read("test_completions").filter(pl.col("status") == "error")] if dataset.writers else []
     empty = next((name for name in names if place.read(name).is_empty()), None)
-    flow = sorted(lost.to_dicts(), key=lambda row: names.index(row["step"].partition(",")[0]))
-    return [*map(_told, flow),
+    return [*map(_told, lost.to_dicts()),
             *(line for table in refused for line in _commonest(table, "error", "requests for tests that failed")),
             *_commonest(runs, "detail", "runs without an output"),
             *([f"  {empty} is the first table that is empty: {_REMEDIES[empty]}"] if empty else [])]

@@ -22,6 +22,7 @@ from feedback.testcases.generate import generate_inputs
 from feedback.testcases.given import given
 from feedback.testcases.outcomes import check
 from feedback.testcases.programs import programs
+from feedback.testcases.references import by_reference
 from feedback.testcases.sandbox.job import Limits
 from feedback.testcases.vote import vote_outputs
 from preferences.by_tests import pair_by_tests
@@ -29,7 +30,7 @@ from preferences.by_tests import pair_by_tests
 source = samples("problems.jsonl", answers="completions", model="{model}", licence="cc0-1.0", language="en")
 dataset = PreferenceDataset(
     name="mine", engines=Path("engines.toml"), prompts=source.prompts, responses=source.responses, programs=programs(),
-    test_inputs=INPUTS, executions=execute(limits=Limits(wall_s=300)), test_cases=vote_outputs(min_voters=5),
+    test_inputs=INPUTS, executions=execute(limits=Limits(wall_s=300)), test_cases=CASES,
     outcomes=check(), preferences=pair_by_tests(margin=1))
 '''
 PROBLEM = {"prompt": "Write a Python function double(x) that returns twice x.", "model": "m", "tests": [[1], [2]],
@@ -39,10 +40,10 @@ PROBLEM = {"prompt": "Write a Python function double(x) that returns twice x.", 
 pytestmark = pytest.mark.skipif(isolation.strict_misses() is not None, reason=f"sandbox: {isolation.strict_misses()}")
 
 
-def built(site: Site, problem: dict[str, Any], inputs: str) -> str:
+def built(site: Site, problem: dict[str, Any], inputs: str, cases: str = "vote_outputs(min_voters=5)") -> str:
     """What the failed build says, on one line."""
     (site.root / "problems.jsonl").write_text(json.dumps(problem) + "\n")
-    Path(site.root / "pipelines" / "mine.py").write_text(RECIPE.replace("INPUTS", inputs))
+    Path(site.root / "pipelines" / "mine.py").write_text(RECIPE.replace("INPUTS", inputs).replace("CASES", cases))
     done = site.winnow("build", "mine")
     assert done.returncode == 1, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
@@ -54,6 +55,12 @@ def test_a_function_by_another_name_is_said_to_be_missing(site: Site) -> None:
     assert "of 12 runs without an output 12 say: no_entry: the program defines no function dubble" in told
     assert "test_cases: 2 inputs dropped (too few voters)" in told
     assert "test_cases is the first table that is empty: nobody could say what is expected" in told
+
+
+def test_what_references_lack_is_told(site: Site) -> None:
+    told = built(site, PROBLEM, 'given("tests")', "by_reference()")
+    assert "references: 1 prompts dropped (no reference)" in told
+    assert "test_cases is the first table that is empty" in told
 
 
 def test_what_an_engine_without_schemas_says_is_told(site: Site) -> None:
