@@ -79,10 +79,10 @@ class Mirror:
             yield
         except StoreError:
             raise
-        except Exception as error:  # every file system has errors of its own
+        except Exception as error:  # every file system has errors of its own; what they chain may hold a signed URL
             raise StoreError(
-                f"reply store: cannot {what} {self.url}: {error}; the replies here are kept and copied next time"
-            ) from error
+                f"reply store: cannot {what} {self.url}: {shown(str(error))}; the replies here are kept and copied "
+                "next time") from None
 
 
 def _md5_told(info: dict[str, Any]) -> str:

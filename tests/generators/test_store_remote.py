@@ -7,6 +7,7 @@ from typing import Any
 
 import fsspec  # type: ignore[import-untyped]
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem  # type: ignore[import-untyped]
 
 from generators.keeping import refresh_failed
 from generators.mirror import Mirror
@@ -104,6 +105,22 @@ def test_a_remote_that_cannot_be_reached_is_told_without_its_password(tmp_path: 
     assert "secret" not in str(caught.value)
     with ReplyStore.open(tmp_path / "a") as store, store.alone():
         pass  # what failed to open holds nothing
+
+
+class Refusing(MemoryFileSystem):
+    """A remote whose errors repeat the signed address that was asked for."""
+
+    protocol = "refusing"
+
+    def makedirs(self, path: str, exist_ok: bool = False) -> None:
+        raise OSError("403 for https://host/x?X-Amz-Signature=5ec2e7")
+
+
+def test_what_a_remote_refuses_is_told_without_the_signature_of_its_address(tmp_path: Path) -> None:
+    fsspec.register_implementation("refusing", Refusing, clobber=True)
+    with pytest.raises(StoreError, match="403 for https://host/x; the replies here") as caught:
+        ReplyStore.open(tmp_path / "a", "refusing://x")
+    assert caught.value.__cause__ is None
 
 
 def test_a_forgotten_reply_is_forgotten_on_the_next_machine_too(tmp_path: Path, remote: str) -> None:
