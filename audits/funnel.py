@@ -3,10 +3,10 @@
 import polars as pl
 
 ORDER = ("messages", "turn_cues", "feedback_events", "prompts", "criteria", "completions", "responses", "programs",
-         "test_completions", "test_inputs", "executions", "test_cases", "outcomes", "repairs", "critiques",
-         "repair_completions", "measurements", "steps", "step_completions", "rollouts", "hints", "hint_completions",
-         "hint_repairs", "correct", "true_outcomes", "judge_completions", "judgments", "rankings", "preferences",
-         "kept", "unpaired", "lists")
+         "test_completions", "test_inputs", "executions", "references", "test_cases", "outcomes", "repairs",
+         "critiques", "repair_completions", "measurements", "steps", "step_completions", "rollouts", "hints",
+         "hint_completions", "hint_repairs", "correct", "true_outcomes", "judge_completions", "judgments", "rankings",
+         "preferences", "kept", "unpaired", "lists")
 """The order of the flow; steps of other names follow, by name. What a step is made of follows it: "prompts, of the
 round" after "prompts"."""
 COLUMNS = {

@@ -83,6 +83,8 @@ class Rephrased:
                                  self._fate(one, known, scene), scores)
 
     def _fate(self, one: Rewording, known: Absorption, scene: Scene) -> str:
+        if one.both:
+            return "the earlier answer satisfied, too"
         wordings, states = one.chain.questions[one.place:], one.chain.states[one.place:]
         times = [scene.time(wording) for wording in wordings]
         if any(then - at > self.max_gap_s for at, then in pairwise(times) if at is not None and then is not None):

@@ -30,6 +30,8 @@ class Rewording:
     """The events that say that the question was asked again, and that the user was content."""
     evidence: tuple[str, ...]
     """The messages that say it: all wordings, and the user's content turn."""
+    both: bool
+    """Whether somebody was content with the worse answer, too."""
 
 
 def asked_again(messages: pl.DataFrame, events: pl.DataFrame, gap_s: float = math.inf) -> list[Chain]:
@@ -70,7 +72,7 @@ def _of_chain(chain: Chain, before: Mapping[str, str | None], again: Mapping[str
     for place, answer in enumerate(earlier):
         steps = [again[one] for one in chain.questions[place + 1:]]
         yield Rewording(chain, place, Anchor(best, last, start), Anchor(answer, last, start),
-                        (*steps, *(row["event_id"] for row in content)), (*chain.questions, *said))
+                        (*steps, *(row["event_id"] for row in content)), (*chain.questions, *said), both=answer in glad)
 
 
 def _telling(events: pl.DataFrame) -> pl.DataFrame:

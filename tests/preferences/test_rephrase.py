@@ -101,6 +101,11 @@ def test_a_chain_that_ends_in_a_complaint_or_in_silence_makes_no_pair_and_is_cou
     assert thumb.made(ONCE).table.height == 1
 
 
+def test_an_earlier_answer_that_was_praised_as_well_is_no_worse_one() -> None:
+    log = asked(Log(), "c", "Sort it", "Sort the list").event("thumb", "c/a0", 1.0, polarity="positive")
+    assert fates(log.made(ONCE).counts, "claims") == {"in": 1, "rephrase: the earlier answer satisfied, too": 1}
+
+
 def test_an_answer_that_knows_an_earlier_wording_is_no_answer_to_the_last() -> None:
     log = Log().ask("c/q", text="Sort the long list of names by age").answer("c/a", "c/q")
     log.ask("c/q2", "c/a", "Sort it").answer("c/b", "c/q2", "Here is the long list of names by age.")
