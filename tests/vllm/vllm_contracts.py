@@ -139,8 +139,8 @@ def test_the_start_says_which_version_serves_with_which_settings(engine: Engine,
 
 
 def test_eight_samples_are_eight_replies_of_seeds_of_their_own(engine: Engine, store: ReplyStore) -> None:
-    sums = problems("arithmetic", 4)
-    found = replies(asks(sums, samples=8, temperature=2.0, max_tokens=16), engine, store)  # hot: it is sure of some sums
+    hot = {"temperature": 2.0, "max_tokens": 16}  # it is sure of some sums
+    found = replies(asks(problems("arithmetic", 4), samples=8, **hot), engine, store)
     assert found.height == 32
     assert found["completion_tokens"].min() > 0  # type: ignore[operator]
     for _, part in found.group_by("request_id"):
@@ -168,7 +168,8 @@ def test_seeded_prompts_that_fill_more_than_a_batch_do_not_end_the_engine(engine
 
 
 def test_logprobs_come_with_the_reply(engine: Engine, store: ReplyStore) -> None:
-    [told] = replies(asks(problems("arithmetic", 1), max_tokens=4, logprobs=True, top_logprobs=2), engine, store)["logprobs"]
+    plan = asks(problems("arithmetic", 1), max_tokens=4, logprobs=True, top_logprobs=2)
+    [told] = replies(plan, engine, store)["logprobs"]
     tokens = json.loads(told)
     tokens = tokens["content"] if isinstance(tokens, dict) else tokens
     assert len(tokens) == 4
