@@ -221,7 +221,7 @@ def serving() -> Iterator[Server]:
     try:
         yield Server(process.stdout.readline().split()[-1], process)
     finally:
-        process.terminate()
+        process.kill()  # it may have inherited that it does not hear SIGTERM
         process.wait()
 
 
