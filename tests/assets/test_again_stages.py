@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from assets.recipe import build_stages, used_engines
+from assets.recipe import used_engines
 from assets.stage import Means
 from audits.report import report
 from feedback.chatlogs.again import answer_again
@@ -16,7 +16,7 @@ from feedback.jury.compare import compare
 from generators.engines import Engine
 from generators.store import ReplyStore
 from preferences.pair import pair
-from schemas.funnel import check_balance
+from tests.assets.stages import made_by
 from tests.assets.test_chatlog_stages import COMPLAINT, dataset, write
 from tests.generators.loopback import Loopback, Sent, said
 
@@ -43,19 +43,11 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pl.DataFrame]:
                      judgments=compare(("judge",), reference="checklist"), rankings=majority(), preferences=pair("all"),
                      unpaired=None)
     assert used_engines(recipe) == {"reader", "teacher", "judge"}
-    made: dict[str, pl.DataFrame] = {}
     with (Loopback(answers, models=("reader", "teacher", "judge")) as server,
           ReplyStore.open(folder / "store") as store):
         staff = {name: Engine(name=name, url=server.url, model=name) for name in ("reader", "teacher", "judge")}
         means = Means(engines=staff, store=store, runs=folder / "runs", home=folder / "home")
-        for stage in build_stages(recipe):
-            if stage.make is not None:
-                output = stage.make(means, {name: made[name] for name in stage.needs})
-                check_balance(output.counts)
-                made |= output.tables
-                for view in stage.show.values():
-                    view(made)
-    return made
+        return made_by(recipe, means)
 
 
 def test_the_answer_under_the_wishes_beats_the_logged_one_and_that_from_scratch(

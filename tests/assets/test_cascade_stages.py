@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from assets.dataset import PreferenceDataset
-from assets.recipe import build_stages, used_engines
+from assets.recipe import used_engines
 from assets.stage import Means
 from feedback.chatlogs.asking import between
 from feedback.chatlogs.cues import cues
@@ -17,7 +17,7 @@ from feedback.chatlogs.validate import validate
 from generators.engines import Engine
 from generators.store import ReplyStore
 from schemas.errors import ConfigError
-from schemas.funnel import check_balance
+from tests.assets.stages import made_by
 from tests.assets.test_chatlog_stages import CONTENT, REGENERATED, REPAIR, dataset, pairs, write
 from tests.chatlogs.talk import FINE
 from tests.generators.loopback import Loopback, Sent, said
@@ -41,19 +41,11 @@ def test_what_a_model_finds_and_another_upholds_makes_the_pairs(tmp_path: Path) 
     write(tmp_path / "logs" / "chats.json", CONTENT, REGENERATED)
     recipe = dataset(tmp_path, feedback_events=(detect("reader", audit=1.0), validate("checker")))
     assert used_engines(recipe) == {"reader", "checker"}
-    tables: dict[str, pl.DataFrame] = {}
     with Loopback(answers, models=("small", "large")) as server, ReplyStore.open(tmp_path / "store") as store:
         staff = {name: Engine(name=name, url=server.url, model=model)
                  for name, model in (("reader", "small"), ("checker", "large"))}
         means = Means(engines=staff, store=store, runs=tmp_path / "runs", home=tmp_path / "home")
-        for stage in build_stages(recipe):
-            if stage.make is not None:
-                output = stage.make(means, {name: tables[name] for name in stage.needs})
-                check_balance(output.counts)
-                tables |= output.tables
-                for view in stage.show.values():
-                    view(tables)
-                assert all(one.passed for one in (stage.check(tables) if stage.check else []))
+        tables = made_by(recipe, means)
     assert REPAIR in pairs(tables)
     found = tables["feedback_events"].filter(pl.col("kind") == "follow_up")
     assert sorted(found["quote"]) == ["Thanks, that works!", "That is wrong."]

@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from assets.recipe import build_stages, used_engines
+from assets.recipe import used_engines
 from assets.stage import Means
 from feedback.chatlogs.again import answer_again
 from feedback.chatlogs.answers import logged
@@ -17,7 +17,7 @@ from feedback.jury.compare import compare
 from generators.engines import Engine
 from generators.store import ReplyStore
 from preferences.pair import pair
-from schemas.funnel import check_balance
+from tests.assets.stages import made_by
 from tests.assets.test_chatlog_stages import MONDAY, TUESDAY, at, chat, dataset, write
 from tests.generators.loopback import Loopback, Sent, said
 
@@ -59,18 +59,10 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pl.DataFrame]:
         judgments=compare(("judge",), reference="checklist"), rankings=majority(), preferences=pair("all"),
         unpaired=None)
     assert used_engines(recipe) == set(ENGINES)
-    made: dict[str, pl.DataFrame] = {}
     with Loopback(answers, models=ENGINES) as server, ReplyStore.open(folder / "store") as store:
         means = Means(engines={name: Engine(name=name, url=server.url, model=name) for name in ENGINES}, store=store,
                       runs=folder / "runs", home=folder / "home")
-        for stage in build_stages(recipe):
-            if stage.make is not None:
-                output = stage.make(means, {name: made[name] for name in stage.needs})
-                check_balance(output.counts)
-                made |= output.tables
-                for view in stage.show.values():
-                    view(made)
-    return made
+        return made_by(recipe, means)
 
 
 def test_each_edit_becomes_a_wish_and_the_checklist_of_its_prompt(tables: dict[str, pl.DataFrame]) -> None:
