@@ -25,7 +25,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -97,16 +97,26 @@ def run(problems: Sequence[dict[str, Any]], rounds: int, workers: int) -> Measur
     spent, begun = cpu(), time.monotonic()
     failed: set[str] = set()
     done = 0
+    expected: dict[int, tuple[str, Job, tuple[Any, ...]]] = {}
     with Sandbox(workers=workers) as sandbox:
-        asked = [(problem["task_id"], *_job(problem)) for problem in problems]
-        expected = {id(job): (task, cases) for task, job, cases in asked}
-        for job, rans in sandbox.run(job for _ in range(rounds) for _, job, _ in asked):
-            task, cases = expected[id(job)]
+        for job, rans in sandbox.run(_jobs(problems, rounds, expected)):
+            task, _, cases = expected[id(job)]
             done += 1
             if not holds(job, cases, rans):
                 failed.add(task)
                 print(f"{task} failed: {[ran for ran in rans if ran.status != 'ran' or job.kind == 'tests'][:3]}")
     return Measured(done, len(problems) - len(failed), time.monotonic() - begun, cpu() - spent)
+
+
+def _jobs(problems: Sequence[dict[str, Any]], rounds: int,
+          expected: dict[int, tuple[str, Job, tuple[Any, ...]]]) -> Iterator[Job]:
+    """Each problem's job so many times, made on the first; what is expected of it goes into `expected` by its id."""
+    for problem in problems:
+        job, cases = _job(problem)
+        expected[id(job)] = problem["task_id"], job, cases
+        yield job
+    for _ in range(rounds - 1):
+        yield from [job for _, job, _ in expected.values()]
 
 
 def _job(problem: dict[str, Any]) -> tuple[Job, tuple[Any, ...]]:

@@ -1,16 +1,22 @@
 """How a fork server gets its code: over its standard input, so that it needs no path to the checkout.
 
-A throwaway user or a container may not see this folder; all it needs is a Python of 3.11 or later.
+A throwaway user or a container may not see this folder; all it needs is a Python of 3.11 or later. One that reads the
+same bytecode as this one need not compile it.
 """
 
+import importlib.util
+import marshal
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 MODULES = (
-    "codec", "frames", "records", "inside", "stand_in", "kernel", "syscalls", "large_pages", "confine",
+    "codec", "frames", "records", "inside", "stand_in", "kernel", "syscalls", "large_pages", "gaps", "confine",
     "children", "zygote",
 )
 PACKAGES = ("feedback", "feedback.testcases", "feedback.testcases.sandbox")
+BYTECODE = importlib.util.MAGIC_NUMBER.hex()
+"""Which bytecode this Python reads."""
 ENVIRONMENT = {"PYTHONHASHSEED": "0", "PYTHONUTF8": "1", "LC_ALL": "C.UTF-8", "TZ": "UTC", "PATH": "/usr/bin:/bin",
                "LD_BIND_NOW": "1"}
 """All a fork server is given. -I would ignore the hash seed, so -S -s -P and this take its place. By LD_BIND_NOW the
@@ -18,7 +24,7 @@ server looks up all C functions once, instead of each child those that it uses."
 FLAGS = ("-S", "-s", "-P", "-B")
 
 PROGRAM = """
-import json, os, struct, sys, types
+import _frozen_importlib_external, json, marshal, os, struct, sys, types
 os.dup2(0, 3), os.dup2(1, 4)
 null = os.open(os.devnull, os.O_RDWR)
 os.dup2(null, 0), os.dup2(null, 1), os.close(null)
@@ -33,11 +39,12 @@ def exactly(length):
 config = json.loads(exactly(struct.unpack("<I", exactly(4))[0]))
 for name in config["packages"]:
     sys.modules[name] = types.ModuleType(name)
-for name, source in config.pop("modules"):
+readable = config["bytecode"] == _frozen_importlib_external.MAGIC_NUMBER.hex()
+for name, source, code in config.pop("modules"):
     package, _, short = name.rpartition(".")
     module = sys.modules[name] = types.ModuleType(name)
     setattr(sys.modules[package], short, module)
-    exec(compile(source, name, "exec"), module.__dict__)
+    exec(marshal.loads(bytes.fromhex(code)) if readable else compile(source, name, "exec"), module.__dict__)
 for name in [*sys.modules]:
     if name.startswith("feedback"):
         del sys.modules[name]
@@ -51,7 +58,12 @@ def command(python: str) -> tuple[str, ...]:
     return python, *FLAGS, "-c", PROGRAM
 
 
-def sources(modules: Sequence[str] = MODULES) -> list[tuple[str, str]]:
-    """The modules that a fork server is sent, in the order of their imports."""
-    folder = Path(__file__).parent
-    return [(f"{PACKAGES[-1]}.{name}", (folder / f"{name}.py").read_text(encoding="utf-8")) for name in modules]
+@cache
+def modules() -> Sequence[tuple[str, str, str]]:
+    """The modules that a fork server is sent, in the order of their imports: name, source, bytecode in hex."""
+    found = []
+    for short in MODULES:
+        name = f"{PACKAGES[-1]}.{short}"
+        source = Path(__file__).with_name(f"{short}.py").read_text(encoding="utf-8")
+        found.append((name, source, marshal.dumps(compile(source, name, "exec")).hex()))
+    return found

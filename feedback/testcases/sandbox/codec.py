@@ -23,7 +23,7 @@ PLAIN_BITS = 1024
 _PLAIN = frozenset({type(None), bool, str, int, float})
 _written = json.encoder.c_make_encoder(  # type: ignore[attr-defined]
     None, json.JSONEncoder().default, json.encoder.encode_basestring_ascii, None, ":", ",", False, False, False)
-_scanned = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
+_scan = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
 """What json.dumps and json.loads come to: these make an encoder for each text, and look for spaces around it."""
 
 
@@ -31,8 +31,15 @@ class Unsupported(ValueError):
     """A value that is none of the built-in types, lies too deep, or is too large; or a text that encodes no value."""
 
 
-def _dump(tree: Any) -> str:
+def dumped(tree: Any) -> str:
+    """JSON without spaces."""
     return "".join(_written(tree, 0))
+
+
+def scanned(text: str) -> tuple[Any, int]:
+    """What JSON says that begins with the text, and where it ends; raises ValueError or StopIteration."""
+    tree, end = _scan(text, 0)
+    return tree, end
 
 
 def encode(value: Any, limit: int = MAX_CHARS, ordered: bool = False) -> str:
@@ -41,7 +48,7 @@ def encode(value: Any, limit: int = MAX_CHARS, ordered: bool = False) -> str:
     With `ordered` dicts keep their order: for arguments, which programs may go through in that order.
     """
     try:
-        text = _dump((_tree_in_order if ordered else _tree)(value, 0))
+        text = dumped((_tree_in_order if ordered else _tree)(value, 0))
     except (RecursionError, OverflowError) as error:
         raise Unsupported(f"a value that cannot be written: {type(error).__name__}") from None
     if len(text) > limit:
@@ -54,7 +61,7 @@ def decode(text: str, limit: int = MAX_CHARS, ordered: bool = False, trusted: bo
     if len(text) > limit:
         raise Unsupported(f"a text of {len(text)} characters, more than {limit}")
     try:
-        tree, end = _scanned(text, 0)
+        tree, end = scanned(text)
         value = _value(tree, 0)
     except Unsupported:
         raise
@@ -128,13 +135,13 @@ def _items(values: Any, depth: int) -> list[Any]:
 
 
 def _sorted_items(values: Any, depth: int) -> list[Any]:
-    return sorted(_items(values, depth), key=_dump)
+    return sorted(_items(values, depth), key=dumped)
 
 
 def _pairs(value: dict[Any, Any], depth: int) -> dict[str, Any]:
     keys = _items(value, depth)
     values = _items(value.values(), depth)
-    return {"d": sorted(([key, held] for key, held in zip(keys, values, strict=True)), key=_dump)}
+    return {"d": sorted(([key, held] for key, held in zip(keys, values, strict=True)), key=dumped)}
 
 
 def _int(value: int, depth: int) -> Any:

@@ -1,4 +1,4 @@
-"""The fork server's memory on large pages, since a fork costs by the page: its code, and its data as far as it goes.
+"""The interpreter's code on large pages, since a fork costs by the page.
 
 The standard library only: this file is run inside the sandbox.
 """
@@ -12,7 +12,7 @@ from feedback.testcases.sandbox import kernel, syscalls
 
 SMALL, LARGE = 4096, 2 << 20
 READ, WRITE, EXECUTE = 1, 2, 4
-ANONYMOUS, WHERE_FREE, FIXED = 0x22, 0x100000, 3
+ANONYMOUS, FIXED = 0x22, 3
 WANTED, NOW = 14, 25
 """Advice about large pages; the second fails where they cannot be had."""
 
@@ -27,11 +27,10 @@ class Part(NamedTuple):
 
 
 def enlarge() -> None:
-    """Put what can be on large pages; where the kernel has none, nothing changes."""
+    """Put the interpreter's code on large pages; where the kernel has none, nothing changes."""
     if os.sysconf("SC_PAGE_SIZE") == SMALL and kernel.machine() in syscalls.ARCHITECTURES:
         with contextlib.suppress(kernel.KernelError):
             enlarge_code()
-        enlarge_data()
 
 
 def enlarge_code() -> None:
@@ -55,19 +54,6 @@ def enlarge_code() -> None:
         memory("munmap", room, size + LARGE)
 
 
-def enlarge_data() -> None:
-    """Widen the heap and the like to whole large pages, where there is room, and let the kernel gather them."""
-    for part in data():
-        for start, end in ((down(part.start), part.start), (part.end, up(part.end))):
-            if start < end and part.end - part.start > LARGE // 8:
-                with contextlib.suppress(kernel.KernelError):
-                    memory("mmap", start, end - start, READ | WRITE, ANONYMOUS | WHERE_FREE, -1, 0)
-    for part in data():
-        for start in range(up(part.start), down(part.end), LARGE):
-            with contextlib.suppress(kernel.KernelError):
-                memory("madvise", start, LARGE, NOW)
-
-
 def code() -> tuple[int, int]:
     """Where the large pages begin that lie wholly in the code and in what is beside it, and how long they are."""
     inside = ctypes.cast(ctypes.pythonapi.PyEval_EvalCode, ctypes.c_void_p).value or 0
@@ -87,11 +73,6 @@ def code() -> tuple[int, int]:
 def beside(one: Part, other: Part) -> bool:
     """Whether one ends where the other begins, and both are of one file."""
     return one.end == other.start and one.file == other.file
-
-
-def data() -> list[Part]:
-    """What the interpreter allocates from."""
-    return [part for part in mapped() if part.rights == "rw-p" and part.file in ("", "[heap]")]
 
 
 def mapped() -> list[Part]:

@@ -1,7 +1,6 @@
 """One fork server as the runner sees it: a process, the frames to and from it, and the jobs it was given."""
 
 import contextlib
-import json
 import os
 import struct
 import subprocess
@@ -10,12 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Self
 
-from feedback.testcases.sandbox import bootstrap
+from feedback.testcases.sandbox import bootstrap, codec
 from feedback.testcases.sandbox.job import Limits
 from schemas.errors import SandboxError
 
 _LENGTH = struct.Struct("<I")
-_dump = json.JSONEncoder(separators=(",", ":")).encode
 PATIENCE_S = 60.0
 REMEDY = "See docs/sandbox.md for what each isolation needs"
 REMEDIES = {"namespaced": "It needs user namespaces that anyone may make (on Ubuntu: sysctl "
@@ -38,8 +36,8 @@ class Worker:
         self._incoming, self._outgoing = bytearray(), bytearray()
         self.hello: Mapping[str, Any] = {}
         self._isolation = isolation
-        self._configure({"isolation": isolation, "limits": asdict(limits), "packages": bootstrap.PACKAGES,
-                         "modules": bootstrap.sources()})
+        self._configure({"isolation": isolation, "limits": asdict(limits), "bytecode": bootstrap.BYTECODE,
+                         "packages": bootstrap.PACKAGES, "modules": bootstrap.modules()})
 
     def _configure(self, config: Mapping[str, Any]) -> None:
         with contextlib.suppress(BrokenPipeError):
@@ -99,7 +97,7 @@ class Worker:
             end = _LENGTH.size + _LENGTH.unpack_from(self._incoming)[0]
             if len(self._incoming) < end:
                 break
-            found.append(json.loads(self._incoming[_LENGTH.size:end]))
+            found.append(codec.scanned(self._incoming[_LENGTH.size:end].decode())[0])
             del self._incoming[:end]
         return found
 
@@ -122,5 +120,5 @@ class Worker:
 
 def frame(value: Any) -> bytes:
     """A value as the servers read it."""
-    body = _dump(value).encode()
+    body = codec.dumped(value).encode()
     return _LENGTH.pack(len(body)) + body
