@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 MODULES = (
-    "codec", "frames", "records", "inside", "stand_in", "kernel", "syscalls", "large_pages", "gaps", "confine",
+    "codec", "frames", "records", "inside", "stand_in", "kernel", "syscalls", "mappings", "gaps", "confine",
     "children", "zygote",
 )
 PACKAGES = ("feedback", "feedback.testcases", "feedback.testcases.sandbox")

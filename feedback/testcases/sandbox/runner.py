@@ -67,8 +67,8 @@ class Sandbox:
         if self.python is None:
             self.python = "python3" if self.command else os.path.realpath(sys.executable)
         try:
-            for _ in range(self.workers or len(os.sched_getaffinity(0))):
-                self._pool.append(self._start())
+            for processor in self._processors():
+                self._pool.append(self._start(processor))
             for worker in self._pool:             # they get ready beside each other
                 worker.greet()
         except BaseException:
@@ -94,15 +94,20 @@ class Sandbox:
             raise ConfigError("the sandbox is closed: use it as `with Sandbox() as sandbox:`")
         yield from _Run(self, iter(jobs))
 
-    def _start(self) -> Worker:
+    def _processors(self) -> Sequence[int | None]:
+        """One a fork server: where each has a processor of its own it keeps to it, else the kernel spreads them."""
+        ours = sorted(os.sched_getaffinity(0))
+        return ours if self.workers in (None, len(ours)) else [None] * self.workers
+
+    def _start(self, processor: int | None) -> Worker:
         inner = self.isolation or ""
         if self._prefix:
             inner = "wrapped"
-        return Worker(inner, self.limits, self._prefix, self.python or sys.executable)
+        return Worker(inner, self.limits, self._prefix, self.python or sys.executable, processor)
 
     def _replace(self, worker: Worker) -> Worker:
         worker.stop()
-        self._pool[self._pool.index(worker)] = fresh = self._start().greet()
+        self._pool[self._pool.index(worker)] = fresh = self._start(worker.processor).greet()
         return fresh
 
 

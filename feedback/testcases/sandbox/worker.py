@@ -1,6 +1,7 @@
 """One fork server as the runner sees it: a process, the frames to and from it, and the jobs it was given."""
 
 import contextlib
+import fcntl
 import os
 import struct
 import subprocess
@@ -15,6 +16,8 @@ from schemas.errors import SandboxError
 
 _LENGTH = struct.Struct("<I")
 PATIENCE_S = 60.0
+PIPE_BYTES = 1 << 20
+"""Enough for all a fork server is sent first, so that the next need not wait for it to start."""
 REMEDY = "See docs/sandbox.md for what each isolation needs"
 REMEDIES = {"namespaced": "It needs user namespaces that anyone may make (on Ubuntu: sysctl "
                           "kernel.apparmor_restrict_unprivileged_userns=0); isolation 'strict' does without"}
@@ -23,7 +26,9 @@ REMEDIES = {"namespaced": "It needs user namespaces that anyone may make (on Ubu
 class Worker:
     """A fork server; `jobs` are the numbers of what it has been sent and not answered, in order."""
 
-    def __init__(self, isolation: str, limits: Limits, prefix: Sequence[str], python: str) -> None:
+    def __init__(self, isolation: str, limits: Limits, prefix: Sequence[str], python: str,
+                 processor: int | None = None) -> None:
+        self.processor = processor
         self.process = subprocess.Popen(
             (*prefix, *bootstrap.command(python)), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, start_new_session=True, cwd="/",
@@ -31,6 +36,11 @@ class Worker:
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.into, self.out = self.process.stdin.fileno(), self.process.stdout.fileno()
+        if processor is not None:                 # what waits for each other is quickest side by side
+            with contextlib.suppress(OSError):
+                os.sched_setaffinity(self.process.pid, {processor})
+        with contextlib.suppress(OSError):        # a user has so much for all pipes
+            fcntl.fcntl(self.into, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         self.jobs: deque[int] = deque()
         self.served = 0
         self._incoming, self._outgoing = bytearray(), bytearray()

@@ -12,7 +12,7 @@ import os
 import sys
 from typing import Any
 
-from feedback.testcases.sandbox import gaps, inside, kernel, large_pages, records, stand_in
+from feedback.testcases.sandbox import gaps, inside, kernel, mappings, records, stand_in
 from feedback.testcases.sandbox.children import CHANNEL, Children, Death, Result, died, result
 from feedback.testcases.sandbox.confine import Confinement, preload
 from feedback.testcases.sandbox.frames import (
@@ -39,8 +39,7 @@ def main(config: dict[str, Any]) -> None:
     confinement = Confinement(config["isolation"], limits)
     preload()
     inside.warm(limits["output_bytes"])
-    gc.collect()
-    large_pages.enlarge()
+    mappings.settle()
     try:
         confinement.enter()
         write_frame(REPLIES, {"python": ".".join(map(str, sys.version_info[:3])), "isolation": confinement.name})

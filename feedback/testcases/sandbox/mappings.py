@@ -1,4 +1,4 @@
-"""The interpreter's code on large pages, since a fork costs by the page.
+"""This process's mappings made few, and its code's pages large: a fork costs by the mapping and by the page.
 
 The standard library only: this file is run inside the sandbox.
 """
@@ -26,11 +26,30 @@ class Part(NamedTuple):
     file: str
 
 
-def enlarge() -> None:
-    """Put the interpreter's code on large pages; where the kernel has none, nothing changes."""
-    if os.sysconf("SC_PAGE_SIZE") == SMALL and kernel.machine() in syscalls.ARCHITECTURES:
-        with contextlib.suppress(kernel.KernelError):
+def settle() -> None:
+    """Merge what can be merged, and put the interpreter's code on large pages where the kernel has any."""
+    if kernel.machine() not in syscalls.ARCHITECTURES:
+        return
+    with contextlib.suppress(kernel.KernelError):
+        if os.sysconf("SC_PAGE_SIZE") == SMALL:
             enlarge_code()
+    with contextlib.suppress(kernel.KernelError):
+        merge()
+
+
+def merge() -> None:
+    """Make the five mappings of each library two: what it executes and reads, and what it writes.
+
+    Its constants may be executed then, and its table of addresses may be written; no memory may be both.
+    """
+    parts = [part for part in mapped() if part.file.startswith("/") and part.rights.endswith("p")]
+    for place, part in enumerate(parts):
+        if part.rights == "r--p":
+            around = [other.rights for other in parts[max(0, place - 1):place + 2]
+                      if beside(other, part) or beside(part, other)]
+            if "rw-p" in around or "r-xp" in around:
+                more = WRITE if "rw-p" in around else EXECUTE
+                memory("mprotect", part.start, part.end - part.start, READ | more)
 
 
 def enlarge_code() -> None:
