@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,15 +34,17 @@ class Ended:
 
 
 def launch(command: list[str], folder: Path, limits: Limits, text: str = "", program: str | None = None,
-           file_bytes: int | None = None) -> Ended:
+           file_bytes: int | None = None, reads: Sequence[str] = ()) -> Ended:
     """Run a command in a folder, with `text` as its standard input.
 
-    `program` is the one file that may be run, which then reads and writes no other; without it the command may read
-    and run the system's own files, and write the folder where its permissions let it. `file_bytes` is the most it may
-    write to one file (None: what the limits say).
+    `program` is the one file that may be run, which then reads no other but the files `reads`, writes none, and makes
+    only the system calls that programs may; without it the command may read and run the system's own files, and write
+    the folder where its permissions let it. `file_bytes` is the most it may write to one file (None: what the limits
+    say).
     """
     written = limits.disk_mb << 20 if file_bytes is None else file_bytes
     options = {"parent": os.getpid(), "folder": str(folder), "program": program, "command": command,
+               "reads": list(reads),
                "cpu_s": int(limits.cpu_s) + (limits.cpu_s % 1 > 0), "memory_bytes": limits.memory_mb << 20,
                "file_bytes": written}
     start = [sys.executable, "-S", "-s", "-P", "-B", "-c", START, json.dumps(options), str(CHECKOUT)]

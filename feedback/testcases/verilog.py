@@ -3,7 +3,9 @@
 VeriPrefer ("Insights from Verification", Wang et al. 2025, arXiv 2504.15804) prefers the design that passes more of a
 testbench's checks, and lets no testbench count that its reference design does not pass. Here an input is a testbench,
 which drives the design and prints what it sees; what it should print is said outside (by a reference design, a vote, a
-person), so that no design can print its own verdict. Needs iverilog and vvp, and what isolation "strict" needs.
+person), so that no design can print its own verdict. The simulator reads its own libraries and the one simulation,
+writes no file, and is held by the system-call filter of compiled programs: a design's $fopen and $readmemh find
+nothing, and one that takes the simulator over starts nothing. Needs iverilog and vvp, and what "strict" needs.
 """
 
 import re
@@ -22,8 +24,12 @@ from schemas.errors import ConfigError, SandboxError
 
 TOOLS = ("iverilog", "vvp")
 DESIGN, TESTBENCH, SIMULATION = "program.v", "testbench.v", "program.vvp"
-SEALED = 0o555
-"""Nothing is added to the folder while the design is simulated, whatever files it names."""
+UNSEEN = "-none"
+"""No waveforms: a testbench that asks for them would end at the file that it cannot write, whatever the design."""
+LOADER = "/etc/ld.so.cache"
+"""Where the loader looks up libraries."""
+KNOWN = 'module testbench; initial #1 $display("%0d", 6 * 7); endmodule\n', "module other; endmodule\n", "42\n"
+"""A testbench, a design and what they print, wherever designs can be simulated at all."""
 
 
 def missing() -> str | None:
@@ -51,7 +57,7 @@ class Simulated:
     def run(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, tuple[Ran, ...]]]:
         """Each job with one result per testbench: what was printed."""
         chosen("strict", command=False)
-        if reason := missing():
+        if reason := missing() or _fails(_tool("vvp")):
             raise SandboxError(reason)
         for job in jobs:
             if job.kind != "stdin" or job.program.language != "verilog":
@@ -60,14 +66,47 @@ class Simulated:
             yield job, tuple(self._ran(job.program.source, testbench) for testbench in job.inputs)
 
     def _ran(self, design: str, testbench: str) -> Ran:
-        with Folder() as folder:
-            for name, source in ((DESIGN, design), (TESTBENCH, testbench)):
-                (folder / name).write_text(source, encoding="utf-8", errors="surrogatepass")
-            if failed := _compile(folder):
-                return failed
-            folder.chmod(SEALED)
-            return printed(launch([_tool("vvp"), "-n", SIMULATION], folder, self.limits,
-                                  file_bytes=self.limits.output_bytes + 1), self.limits)
+        return _simulated(design, testbench, self.limits)
+
+
+def _simulated(design: str, testbench: str, limits: Limits) -> Ran:
+    vvp = _tool("vvp")
+    with Folder() as folder:
+        for name, source in ((DESIGN, design), (TESTBENCH, testbench)):
+            (folder / name).write_text(source, encoding="utf-8", errors="surrogatepass")
+        if failed := _compile(folder):
+            return failed
+        return printed(launch([vvp, "-n", SIMULATION, UNSEEN], folder, limits, program=vvp,
+                              file_bytes=limits.output_bytes + 1,
+                              reads=[*_libraries(vvp), str(folder / SIMULATION)]), limits)
+
+
+@cache
+def _fails(vvp: str) -> str | None:
+    """Why this simulator cannot be held and still simulate; None where a known design prints what it should."""
+    testbench, design, prints = KNOWN
+    found = _simulated(design, testbench, COMPILING)
+    if found.output == prints:
+        return None
+    return f"{vvp} does not run confined here ({found.status}: {found.detail or found.output}): reinstall iverilog " \
+           "by the system's package manager, or leave out programs in verilog"
+
+
+@cache
+def _libraries(vvp: str) -> tuple[str, ...]:
+    """The files that the simulator loads: its modules, and the libraries that it and they name."""
+    folder = _told([_tool("iverilog-vpi"), "--install-dir"]).strip()
+    modules = sorted(map(str, Path(folder).glob("*.vpi")))
+    named = re.findall(r"(/\S+) \(0x", _told([_tool("ldd"), vvp, *modules]))
+    return (*modules, *sorted(set(named)), *[LOADER] * Path(LOADER).exists())
+
+
+def _told(command: list[str]) -> str:
+    """What one of the system's own commands says; raises SandboxError."""
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise SandboxError(f"what Icarus Verilog loads cannot be found: {error}") from error
 
 
 def _compile(folder: Path) -> Ran | None:

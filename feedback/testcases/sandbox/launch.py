@@ -1,4 +1,4 @@
-"""Start one command confined: a compiler, which may read the system's programs, or a compiled program: nothing.
+"""Start one command confined: a compiler, which reads the system's programs, or a program, which reads what is named.
 
 Run as a script, with its options as JSON in the one argument. The standard library only.
 """
@@ -31,7 +31,8 @@ def main(options: dict[str, Any]) -> None:
     kernel.prctl(kernel.SET_NO_NEW_PRIVS, 1)
     kernel.die_with_parent(options["parent"])
     if program:
-        kernel.restrict_files([], programs=[os.open(program, os.O_PATH | os.O_CLOEXEC)])
+        named = [os.open(each, os.O_PATH | os.O_CLOEXEC) for each in (program, *options["reads"])]
+        kernel.restrict_files([], programs=named)      # its loader is started; to start a library is to load it
         kernel.perform(kernel.filtering(syscalls.assemble(kernel.machine(), start=True)))
     else:
         system = [_opened(each) for each in SYSTEM if Path(each).is_dir()]
