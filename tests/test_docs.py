@@ -12,6 +12,7 @@ import pytest
 
 from assets.dataset import PreferenceDataset
 from assets.recipe import build_stages, used_engines
+from audits.funnel import ORDER
 from feedback.jury.compare import compare
 from feedback.jury.rate import rate
 from feedback.testcases.vote import vote_outputs
@@ -54,6 +55,14 @@ def test_a_recipe_shown_is_a_dataset_with_all_its_stages(name: str) -> None:
     assert stages[0] == "prompts"
     assert {"preferences", "kept", "audit", "dataset"} <= set(stages)
     assert ("rankings" in stages) == (name != "delta")
+
+
+def test_the_funnel_tells_the_stages_of_every_recipe_shown_in_the_order_they_run() -> None:
+    for page in sorted(DOCS.glob("*.md")):
+        for block in blocks(page.read_text(encoding="utf-8"), "python"):
+            if "PreferenceDataset(" in block:
+                counted = [stage.name for stage in build_stages(run(block)["dataset"]) if stage.counts_rows]
+                assert [name for name in ORDER if name in counted] == counted
 
 
 def test_every_other_snippet_runs() -> None:

@@ -14,6 +14,7 @@ import pytest
 from feedback.testcases.maths import workers as module
 from feedback.testcases.maths.extract import extract
 from feedback.testcases.maths.workers import MathsWorkers
+from schemas.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
 ROOTS = [(rf"\sqrt{{{number * number * 2}}}", rf"{number}\sqrt{{2}}") for number in range(2, 30)]
@@ -54,6 +55,11 @@ def test_verdicts_come_in_the_order_of_their_pairs_whoever_finds_them() -> None:
     pairs = [pair for root in ROOTS for pair in (root, ("1", "1.0"), (root[0], "2"), ("1", None))]
     with MathsWorkers() as maths:
         assert list(maths.compare(pairs)) == ["equal", "equal", "different", "unknown"] * len(ROOTS)
+
+
+def test_no_workers_are_refused_rather_than_waited_for() -> None:
+    with pytest.raises(ConfigError, match="workers is 0; give 1 or more"):
+        MathsWorkers(workers=0)
 
 
 def test_answers_that_extract_found_are_compared() -> None:

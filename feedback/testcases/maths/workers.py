@@ -19,7 +19,7 @@ from typing import Self
 from feedback.testcases.maths.equal import Equal, Verdict, Written, quick
 from feedback.testcases.maths.extract import Answer
 from feedback.testcases.maths.form import Form
-from schemas.errors import WinnowError
+from schemas.errors import ConfigError, WinnowError
 
 INSTALL = "pip install --constraint constraints.txt --editable '.[maths]'"
 _CHECKOUT = Path(__file__).resolve().parents[3]
@@ -43,10 +43,6 @@ class _Job:
     @property
     def line(self) -> bytes:
         return json.dumps([self.gold, self.answer, self.strict]).encode() + b"\n"
-
-    @property
-    def pair(self) -> tuple[str, str, bool]:
-        return (*sorted((self.gold, self.answer)), self.strict)  # type: ignore[return-value]
 
 
 @dataclass(slots=True, eq=False)
@@ -100,6 +96,11 @@ class MathsWorkers:
     _known: dict[tuple[str, str, bool], Equal] = field(default_factory=dict, repr=False)
     _warned: bool = field(default=False, repr=False)
 
+    def __post_init__(self) -> None:
+        """Refuse a pool that nothing would ever come out of."""
+        if self.workers < 1:
+            raise ConfigError(f"MathsWorkers: workers is {self.workers}; give 1 or more")
+
     def __enter__(self) -> Self:
         return self
 
@@ -150,8 +151,7 @@ class MathsWorkers:
         """What needs no worker: the quick verdict, a pair seen before, and all pairs where there is no math-verify."""
         verdict = quick(gold, answer, strict, self._hanging)
         if verdict is None:
-            one, other = sorted((_text(gold), _text(answer)))
-            verdict = self._known.get((one, other, strict))
+            verdict = self._known.get(_pair(_text(gold), _text(answer), strict))
         if verdict is None and not self._installed():
             return "unknown"
         return verdict
@@ -176,7 +176,7 @@ class MathsWorkers:
         for worker in self._pool:
             if waiting and worker.job is None:
                 worker.ask(waiting.popleft())
-        while waiting and len(self._pool) < max(1, self.workers):
+        while waiting and len(self._pool) < self.workers:
             self._pool.append(_started(self.seconds))
             self._pool[-1].ask(waiting.popleft())
         with selectors.DefaultSelector() as selector:
@@ -221,7 +221,7 @@ class MathsWorkers:
 
     def _remember(self, job: _Job, verdict: Equal) -> Equal:
         if len(self._known) < _REMEMBERED:
-            self._known[job.pair] = verdict
+            self._known[_pair(job.gold, job.answer, job.strict)] = verdict
         return verdict
 
 
@@ -235,6 +235,11 @@ def _started(seconds: float) -> _Worker:
     except OSError as error:
         raise WinnowError(f"cannot start a maths worker ({error.strerror}): {' '.join(command)}") from error
     return _Worker(process)
+
+
+def _pair(gold: str, answer: str, strict: bool) -> tuple[str, str, bool]:
+    """What a verdict is remembered under, whichever of the two comes first."""
+    return (gold, answer, strict) if gold < answer else (answer, gold, strict)
 
 
 def _text(written: Written) -> str:
