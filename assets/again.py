@@ -6,12 +6,12 @@ import polars as pl
 
 from assets import views
 from assets.dataset import PreferenceDataset
-from assets.generation import reply_counts
+from assets.generation import asked, snapshot
 from assets.stage import Means, Output, Stage, Tables
 from feedback.chatlogs.again import LoggedAgain
 from feedback.chatlogs.inferences import Infer
 from feedback.chatlogs.summaries import Summarise
-from generators.turns import Errand, collect_served
+from generators.turns import Errand
 from schemas import COMPLETIONS, CRITERIA, PROMPTS, RESPONSES
 
 ASKED, WISHES = "again_completions", "summaries"
@@ -48,7 +48,7 @@ def _reader(dataset: PreferenceDataset, keyword: str, reader: Summarise | Infer)
 
     def ask(means: Means, tables: Tables) -> Output:
         errand = Errand(plan=partial(reader.plan, tables["messages"], tables["feedback_events"]), parse=reader.parse)
-        return _replies(name, errand, dataset, means, reader.engines)
+        return snapshot(name, asked(dataset, means, [errand], reader.engines))
 
     return Stage(name=name, meaning=_MEANINGS[keyword], writes={name: COMPLETIONS}, needs=_SAID, make=ask,
                  show={name: views.replies(name)}, engines=frozenset(reader.engines))
@@ -60,7 +60,7 @@ def responses(dataset: PreferenceDataset, part: LoggedAgain) -> list[Stage]:
     def ask(means: Means, tables: Tables) -> Output:
         plan = partial(part.again.plan, tables["messages"], tables["feedback_events"], tables[WISHES])
         errand = Errand(plan=plan, parse=part.again.parse)
-        return _replies(ASKED, errand, dataset, means, part.again.engines)
+        return snapshot(ASKED, asked(dataset, means, [errand], part.again.engines))
 
     def read(means: Means, tables: Tables) -> Output:
         said = tables["messages"], tables["feedback_events"]
@@ -80,8 +80,3 @@ def responses(dataset: PreferenceDataset, part: LoggedAgain) -> list[Stage]:
 def _wishes(tables: Tables) -> dict[str, object]:
     return dict(views.criteria({"criteria": tables[WISHES]}))
 
-
-def _replies(name: str, errand: Errand, dataset: PreferenceDataset, means: Means, engines: set[str]) -> Output:
-    [told] = collect_served([errand], means.engines, engines, means.store, reasks=dataset.reasks, budget=means.budget,
-                            progress=means.progress, started=means.started)
-    return Output(tables={name: told}, counts=reply_counts(name, told))

@@ -6,7 +6,7 @@ from functools import partial
 import polars as pl
 
 from assets.dataset import PreferenceDataset
-from assets.generation import reply_counts
+from assets.generation import asked, snapshot
 from assets.stage import Means, Output, Stage, Tables
 from assets.views import replies
 from feedback.chatlogs.cues import Cues
@@ -15,7 +15,7 @@ from feedback.chatlogs.hindsight import Hindsight
 from feedback.chatlogs.recall import recall
 from feedback.chatlogs.validate import Validate
 from generators.engines import Engine
-from generators.turns import Errand, collect_served
+from generators.turns import Errand
 from schemas import COMPLETIONS, MEASUREMENTS
 from schemas.funnel import Count, count
 
@@ -85,8 +85,8 @@ def missed(dataset: PreferenceDataset, tables: Tables, events: pl.DataFrame,
     for part in dataset.tellers:
         if isinstance(part, Detect):
             read = part.read(tables["messages"], tables["turn_cues"], tables[FOUND], engines)
-            asked = [tables[name] for name in (FOUND, CHECKED) if name in tables]
-            told = recall(read, tables["turn_cues"], events, asked)
+            paid = [tables[name] for name in (FOUND, CHECKED) if name in tables]
+            told = recall(read, tables["turn_cues"], events, paid)
             values: dict[str, float | None] = {
                 "turns": told.turns, "flagged": told.flagged, "audited": told.audited, "calls": told.calls,
                 "calls of all turns": told.calls_of_all, "times fewer calls": told.fewer_calls, "tokens": told.tokens,
@@ -103,7 +103,7 @@ def _detected(dataset: PreferenceDataset, part: Detect) -> Stage:
 
     def make(means: Means, tables: Tables) -> Output:
         errand = Errand(plan=partial(part.plan, tables["messages"], tables["turn_cues"]), parse=part.parse)
-        return _asked(FOUND, errand, dataset, means, part.engines)
+        return snapshot(FOUND, asked(dataset, means, [errand], part.engines))
 
     return Stage(name=FOUND, meaning="the raw replies of the model that says what users' turns do",
                  writes={FOUND: COMPLETIONS}, needs=("messages", "turn_cues"), make=make, show={FOUND: replies(FOUND)},
@@ -117,14 +117,9 @@ def _validated(dataset: PreferenceDataset, part: Validate) -> Stage:
     def make(means: Means, tables: Tables) -> Output:
         events, _ = found(dataset, tables, means.engines)
         errand = Errand(plan=partial(part.plan, tables["messages"], events), parse=part.parse)
-        return _asked(CHECKED, errand, dataset, means, part.engines)
+        return snapshot(CHECKED, asked(dataset, means, [errand], part.engines))
 
     return Stage(name=CHECKED, meaning="the raw replies of the model that checks what was found",
                  writes={CHECKED: COMPLETIONS}, needs=("messages", "signals", "turn_cues", *before), make=make,
                  show={CHECKED: replies(CHECKED)}, engines=frozenset(part.engines))
 
-
-def _asked(name: str, errand: Errand, dataset: PreferenceDataset, means: Means, engines: set[str]) -> Output:
-    [told] = collect_served([errand], means.engines, engines, means.store, reasks=dataset.reasks, budget=means.budget,
-                            progress=means.progress, started=means.started)
-    return Output(tables={name: told}, counts=reply_counts(name, told))

@@ -1,6 +1,8 @@
 """Stages that produce text: prompts, the raw replies, and the responses read from them."""
 
 from collections import Counter
+from collections.abc import Sequence
+from functools import partial
 
 import polars as pl
 
@@ -27,8 +29,8 @@ def criteria(dataset: PreferenceDataset) -> Stage:
     """The stage that writes down the principles and rubrics that models will see."""
 
     def make(_: Means, __: Tables) -> Output:
-        asked = [dataset.responses] if isinstance(dataset.responses, Sample) else []
-        askers = [*asked, *dataset.juries]
+        answering = [dataset.responses] if isinstance(dataset.responses, Sample) else []
+        askers = [*answering, *dataset.juries]
         rows = pl.concat([part.criteria() for part in askers])
         return Output(tables={"criteria": rows.unique("criterion_id").sort("criterion_id")})
 
@@ -40,10 +42,8 @@ def completions(dataset: PreferenceDataset, sample: Sample) -> Stage:
     """The stage that asks the pool for answers and snapshots the replies."""
 
     def make(means: Means, tables: Tables) -> Output:
-        errand = Errand(plan=lambda engines: sample.plan(tables["prompts"], engines), parse=sample.parse)
-        [replies] = collect_served([errand], means.engines, sample.engines, means.store, reasks=dataset.reasks,
-                                   budget=means.budget, progress=means.progress, started=means.started)
-        return Output(tables={"completions": replies}, counts=reply_counts("completions", replies))
+        errand = Errand(plan=partial(sample.plan, tables["prompts"]), parse=sample.parse)
+        return snapshot("completions", asked(dataset, means, [errand], sample.engines))
 
     return Stage(name="completions", meaning="the raw replies of the models that answer",
                  writes={"completions": COMPLETIONS}, needs=("prompts",), make=make,
@@ -68,6 +68,24 @@ def imported_responses(importer: Importer) -> Stage:
 
     return Stage(name="responses", meaning=RESPONSES.meaning, writes={"responses": RESPONSES},
                  needs=("prompts",), make=make, show={"responses": views.responses})
+
+
+def asked(dataset: PreferenceDataset, means: Means, errands: Sequence[Errand], engines: set[str]) -> pl.DataFrame:
+    """The replies of these engines to all errands, sorted by key; none where there is no engine to ask.
+
+    Errands may share a request, made for different prompts: it is one row.
+    """
+    if not engines:
+        return pl.DataFrame(pl.from_arrow(COMPLETIONS.rows([])))
+    parts = collect_served(errands, means.engines, engines, means.store, reasks=dataset.reasks, budget=means.budget,
+                           progress=means.progress, started=means.started)
+    key = list(COMPLETIONS.key)
+    return pl.concat(parts).sort(*key, "prompt_id").unique(key, keep="first", maintain_order=True)
+
+
+def snapshot(name: str, replies: pl.DataFrame) -> Output:
+    """The output of a stage that asks, and does no more."""
+    return Output(tables={name: replies}, counts=reply_counts(name, replies))
 
 
 def reply_counts(step: str, replies: pl.DataFrame) -> list[Count]:

@@ -2,13 +2,14 @@
 
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 
 import polars as pl
 
 from assets import later_views as views
 from assets.dataset import PreferenceDataset
-from assets.generation import reply_counts
-from assets.later import asked, tried
+from assets.generation import asked, reply_counts
+from assets.later import tried
 from assets.stage import Means, Output, Stage, Tables
 from feedback.testcases.hints import uplift
 from feedback.testcases.loops import Hints
@@ -73,8 +74,8 @@ def _written(dataset: PreferenceDataset, operator: Hints, means: Means, tables: 
              reports: pl.DataFrame) -> tuple[pl.DataFrame, Made]:
     """The tutor's replies, and the hints in them."""
     given, tutor = (tables["prompts"], tables["responses"], reports), operator.tutor
-    errand = Errand(plan=lambda engines: tutor.plan(*given, engines), parse=tutor.parse)
-    replies = asked(dataset, means, errand, tutor.engines if reports.height else set())
+    errand = Errand(plan=partial(tutor.plan, *given), parse=tutor.parse)
+    replies = asked(dataset, means, [errand], tutor.engines if reports.height else set())
     return replies, tutor.hints(*given, replies, means.engines)
 
 
@@ -82,6 +83,6 @@ def _repaired(dataset: PreferenceDataset, student: Repair, means: Means, tables:
               written: pl.DataFrame) -> tuple[pl.DataFrame, Made]:
     """The student's replies, and its repairs."""
     given = (tables["prompts"], tables["responses"], written)
-    errand = Errand(plan=lambda engines: student.plan(*given, engines), parse=student.parse)
-    replies = asked(dataset, means, errand, student.engines if written.height else set())
+    errand = Errand(plan=partial(student.plan, *given), parse=student.parse)
+    replies = asked(dataset, means, [errand], student.engines if written.height else set())
     return replies, student.responses(*given, replies, means.engines)

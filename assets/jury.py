@@ -9,11 +9,11 @@ import polars as pl
 from assets import views
 from assets.checks import RANKING_CHECKS, VOTE_CHECKS, check_rankings, check_votes
 from assets.dataset import Jury, PreferenceDataset
-from assets.generation import reply_counts
+from assets.generation import asked, snapshot
 from assets.stage import Means, Output, Stage, Tables
 from feedback.chatlogs.followups import FollowUps, length_correlation
 from feedback.jury.aggregate import Aggregate
-from generators.turns import Errand, collect_served
+from generators.turns import Errand
 from schemas import COMPLETIONS, JUDGMENTS, RANKINGS
 from schemas.funnel import summed
 
@@ -25,12 +25,7 @@ def judge_completions(dataset: PreferenceDataset) -> Stage:
     def make(means: Means, tables: Tables) -> Output:
         errands = [Errand(plan=partial(jury.plan, tables["prompts"], tables["responses"]), parse=jury.parse)
                    for jury in dataset.juries]
-        parts = collect_served(errands, means.engines, judges, means.store, reasks=dataset.reasks, budget=means.budget,
-                               progress=means.progress, started=means.started)
-        key = list(COMPLETIONS.key)
-        every = pl.concat(parts).sort(*key, "prompt_id")  # juries may share a request, made for different prompts
-        replies = every.unique(key, keep="first", maintain_order=True)
-        return Output(tables={"judge_completions": replies}, counts=reply_counts("judge_completions", replies))
+        return snapshot("judge_completions", asked(dataset, means, errands, judges))
 
     return Stage(name="judge_completions", meaning="the raw replies of the models that judge",
                  writes={"judge_completions": COMPLETIONS}, needs=("prompts", "responses"), make=make,
@@ -59,9 +54,9 @@ def judgments(dataset: PreferenceDataset) -> Stage:
             for part in dataset.juries if isinstance(part, FollowUps)}
         return {**views.judgments(tables), **{name: value for name, value in told.items() if value is not None}}
 
-    asked = ("judge_completions",) if dataset.juries else ()
+    replies = ("judge_completions",) if dataset.juries else ()
     return Stage(name="judgments", meaning=JUDGMENTS.meaning, writes={"judgments": JUDGMENTS},
-                 needs=("prompts", "responses", *asked), make=make, show={"judgments": show},
+                 needs=("prompts", "responses", *replies), make=make, show={"judgments": show},
                  checks=VOTE_CHECKS, check=check_votes)
 
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import polars as pl
 
 from assets import later_views as views
 from assets.checks import share_of
 from assets.dataset import PreferenceDataset
-from assets.generation import reply_counts
+from assets.generation import asked, reply_counts
 from assets.repaired import REPAIRED, repaired, with_repairs
 from assets.stage import CheckSpec, Means, Output, Stage, Tables
 from assets.testcases import cpu_ms, needed, telling, timeless
@@ -19,7 +20,7 @@ from feedback.testcases.repair import changed, utility
 from feedback.testcases.reports import BAD
 from feedback.testcases.runners import opened
 from generators.made import Made
-from generators.turns import Errand, collect_served
+from generators.turns import Errand
 from schemas import COMPLETIONS, CRITIQUES, EXECUTIONS, MEASUREMENTS, OUTCOMES, PROGRAMS, RESPONSES, STEPS
 from schemas.funnel import Count, summed, told_as
 from schemas.table import Table
@@ -47,9 +48,9 @@ def steps(dataset: PreferenceDataset, operator: Steps) -> Stage:
     def make(means: Means, tables: Tables) -> Output:
         prompts, responses = tables["prompts"], tables["responses"]
         begun = operator.cut(responses.filter(pl.col("role") == "candidate"), tables["outcomes"])
-        replies = asked(dataset, means, Errand(
-            plan=lambda engines: operator.complete.plan(prompts, responses, begun.table, engines),
-            parse=operator.complete.parse), operator.complete.engines)
+        errand = Errand(plan=partial(operator.complete.plan, prompts, responses, begun.table),
+                        parse=operator.complete.parse)
+        replies = asked(dataset, means, [errand], operator.complete.engines)
         rollouts = operator.complete.responses(prompts, responses, begun.table, replies, means.engines)
         links = operator.complete.links(prompts, responses, begun.table, replies, means.engines)
         ran = tried(dataset, means, tables, rollouts.table, "steps")
@@ -120,9 +121,8 @@ class _Loop:
         told = self.operator.report(fresh["responses"], fresh["outcomes"], self.tables["test_cases"],
                                     self.tables["test_inputs"], fresh["executions"], fresh["programs"])
         bad = told.table.filter(pl.col("text").str.starts_with(BAD))
-        replies = asked(self.dataset, self.means, Errand(
-            plan=lambda engines: repair.plan(prompts, fresh["responses"], bad, engines),
-            parse=repair.parse), repair.engines if bad.height else set())
+        errand = Errand(plan=partial(repair.plan, prompts, fresh["responses"], bad), parse=repair.parse)
+        replies = asked(self.dataset, self.means, [errand], repair.engines if bad.height else set())
         made = repair.responses(prompts, fresh["responses"], bad, replies, self.means.engines)
         ran = tried(self.dataset, self.means, self.tables, made.table, step)
         found = {"responses": made.table, "programs": ran.programs, "executions": ran.executions,
@@ -175,15 +175,6 @@ def tried(dataset: PreferenceDataset, means: Means, tables: Tables, responses: p
               *told_as(f"{step}, outcomes", own)]
     return Tried(programs=found.table, executions=timeless(ran.table), outcomes=told.table, counts=counts,
                  cpu_ms=cpu_ms(ran.table))
-
-
-def asked(dataset: PreferenceDataset, means: Means, errand: Errand, engines: set[str]) -> pl.DataFrame:
-    """The replies of these engines to what the errand asks; none where there is no engine to ask."""
-    if not engines:
-        return _empty(COMPLETIONS)
-    [replies] = collect_served([errand], means.engines, engines, means.store, reasks=dataset.reasks,
-                               budget=means.budget, progress=means.progress, started=means.started)
-    return replies
 
 
 def _empty(table: Table) -> pl.DataFrame:

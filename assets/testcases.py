@@ -11,7 +11,7 @@ import polars as pl
 from assets import tested_checks as checks
 from assets import tested_views as views
 from assets.dataset import CaseSource, InputSource, PreferenceDataset
-from assets.generation import reply_counts
+from assets.generation import asked, snapshot
 from assets.misuse import source_of
 from assets.stage import Means, Output, Stage, Tables
 from assets.views import replies
@@ -27,7 +27,7 @@ from feedback.testcases.vote import Vote, agreement
 from feedback.testcases.written import smells_of_inputs
 from generators.made import Made
 from generators.progress import Pace, Progress
-from generators.turns import Errand, collect_served
+from generators.turns import Errand
 from schemas import COMPLETIONS, EXECUTIONS, MEASUREMENTS, OUTCOMES, PROGRAMS, TEST_CASES, TEST_INPUTS
 from schemas.errors import ConfigError
 from schemas.funnel import Count, count, summed, told_as
@@ -48,20 +48,16 @@ def programs(operator: Programs) -> Stage:
 
 def test_completions(dataset: PreferenceDataset) -> Stage:
     """The stage that asks models for test inputs, or for whole cases, and snapshots their replies."""
-    engines_asked: set[str] = set().union(*(writer.engines for writer in dataset.writers))
+    writers: set[str] = set().union(*(writer.engines for writer in dataset.writers))
 
     def make(means: Means, tables: Tables) -> Output:
         errands = [Errand(plan=partial(writer.plan, tables["prompts"]), parse=writer.parse)
                    for writer in dataset.writers]
-        parts = collect_served(errands, means.engines, engines_asked, means.store, reasks=dataset.reasks,
-                               budget=means.budget, progress=means.progress, started=means.started)
-        key = list(COMPLETIONS.key)
-        told = pl.concat(parts).sort(*key, "prompt_id").unique(key, keep="first", maintain_order=True)
-        return Output(tables={"test_completions": told}, counts=reply_counts("test_completions", told))
+        return snapshot("test_completions", asked(dataset, means, errands, writers))
 
     return Stage(name="test_completions", meaning="the raw replies of the models that write test inputs and cases",
                  writes={"test_completions": COMPLETIONS}, needs=("prompts",), make=make,
-                 show={"test_completions": replies("test_completions")}, engines=frozenset(engines_asked))
+                 show={"test_completions": replies("test_completions")}, engines=frozenset(writers))
 
 
 def test_inputs(dataset: PreferenceDataset) -> Stage:
@@ -83,7 +79,7 @@ def test_inputs(dataset: PreferenceDataset) -> Stage:
                       counts=[*counts, *told_as("test_inputs, smells", told.counts)])
 
     return Stage(name="test_inputs", meaning=TEST_INPUTS.meaning, writes={"test_inputs": TEST_INPUTS, **smells},
-                 needs=("prompts", *asked(dataset)), make=make,
+                 needs=("prompts", *written_replies(dataset)), make=make,
                  show={"test_inputs": views.test_inputs, "test_smells": views.test_smells},
                  checks=checks.INPUT_CHECKS, check=checks.check_inputs)
 
@@ -134,7 +130,7 @@ def test_cases(dataset: PreferenceDataset) -> Stage:
     referring = any(isinstance(part, References) for part in dataset.case_sources)
     read = ("programs",) if referring and dataset.programs else ()
     return Stage(name="test_cases", meaning=TEST_CASES.meaning, writes={"test_cases": TEST_CASES},
-                 needs=("prompts", *read, *asked(dataset), "test_inputs", "executions"), make=make,
+                 needs=("prompts", *read, *written_replies(dataset), "test_inputs", "executions"), make=make,
                  show={"test_cases": views.test_cases("test_cases")}, checks=checks.CASE_CHECKS,
                  check=checks.check_cases)
 
@@ -173,7 +169,7 @@ def cases_of(part: CaseSource, dataset: PreferenceDataset, means: Means, tables:
                         means.runs, runner, telling(means))
 
 
-def asked(dataset: PreferenceDataset) -> tuple[str, ...]:
+def written_replies(dataset: PreferenceDataset) -> tuple[str, ...]:
     """The table of raw replies, where models write inputs or cases."""
     return ("test_completions",) if dataset.writers else ()
 

@@ -9,7 +9,7 @@ from assets import tested_views as views
 from assets.dataset import PreferenceDataset
 from assets.repaired import repaired, with_repairs
 from assets.stage import Means, Output, Stage, Tables
-from assets.testcases import asked, cases_of, cpu_ms, needed, telling, timeless
+from assets.testcases import cases_of, cpu_ms, needed, telling, timeless, written_replies
 from feedback.testcases.execute import Execute, Runner
 from feedback.testcases.given import Given
 from feedback.testcases.references import References
@@ -46,7 +46,7 @@ def truth(dataset: PreferenceDataset, source: References | Given) -> Stage:
     worth = {"true_steps": STEPS} if dataset.steps else {}
     return Stage(name="true_outcomes", meaning="responses on tests that make no label, to measure the labels by",
                  writes={"true_outcomes": OUTCOMES, "true_cases": TEST_CASES, **worth},
-                 needs=("prompts", *read, *asked(dataset), "test_inputs", "executions",
+                 needs=("prompts", *read, *written_replies(dataset), "test_inputs", "executions",
                         *repaired(dataset, "executions"), *begun), make=make,
                  show={"true_outcomes": views.outcomes("true_outcomes", "true_cases"),
                        "true_cases": views.test_cases("true_cases")})
