@@ -22,7 +22,7 @@ demo: .venv/.made  ## build the dataset arithmetic with tiny models that ship wi
 	@.venv/bin/winnow build arithmetic
 
 test: .venv/.made  ## run the tests, as many at once as there are processors
-	@.venv/bin/python -m pytest -n auto --dist loadfile
+	@.venv/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder    # slow files first: tests/conftest.py
 
 check: .venv/.made .venv-check/.made  ## lint, types, import laws
 	@.venv-check/bin/ruff check .

@@ -18,6 +18,19 @@ settings.load_profile("winnow")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
+SLOW_FILES = (
+    "privacy/test_end_to_end.py", "pipelines/test_misuse.py", "pipelines/test_log_misuse.py", "pocket/test_recipes.py",
+    "assets/test_graph.py", "pipelines/test_tested_misuse.py", "test_crash.py", "pipelines/test_real_data.py",
+    "pipelines/test_cli.py", "pipelines/test_pfpo.py")
+"""The slowest first. A file is one processor's: what starts last leaves the others with nothing to do."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slow files start first, the others in the order they were found; no test depends on it."""
+    place = {ROOT / "tests" / name: number for number, name in enumerate(SLOW_FILES)}
+    items.sort(key=lambda item: place.get(item.path, len(place)))
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real data sets: WINNOW_SHARED_DATA, else ../shared/data beside the checkout; skips without it."""

@@ -8,8 +8,11 @@ import sys
 from collections.abc import Iterator
 from importlib.metadata import packages_distributions
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+
+from tests.conftest import SLOW_FILES, pytest_collection_modifyitems
 
 ROOT = Path(__file__).parent.parent
 ROOMS = (
@@ -104,6 +107,14 @@ def test_a_file_says_in_its_first_line_what_it_is_and_stays_short(path: Path) ->
 def test_files_and_functions_are_short_as_a_rule() -> None:
     assert statistics.median(len(path.read_text(encoding="utf-8").splitlines()) for path in MODULES) <= 110
     assert statistics.median(lines for path in MODULES for _, lines in functions(path)) <= 10
+
+
+def test_slow_test_files_exist_and_start_first_and_the_others_keep_their_order() -> None:
+    slow, others = [ROOT / "tests" / name for name in SLOW_FILES], [ROOT / "tests" / "b.py", ROOT / "tests" / "a.py"]
+    assert [path for path in slow if not path.is_file()] == []
+    items = [SimpleNamespace(path=path) for path in (others[0], *reversed(slow), others[1])]
+    pytest_collection_modifyitems(items)
+    assert [item.path for item in items] == [*slow, *others]
 
 
 def test_no_module_turns_its_annotations_into_strings() -> None:
