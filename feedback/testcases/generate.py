@@ -17,6 +17,7 @@ from typing import Any, Literal
 import polars as pl
 
 from feedback.testcases.asking import Question, Questions, filled, said, some_engines, user
+from feedback.testcases.expecting import expectations, most_expected
 from feedback.testcases.given import case_rows, input_rows
 from feedback.testcases.programs import entry_of
 from feedback.testcases.sandbox.codec import encode
@@ -63,48 +64,53 @@ class Generate:
         return None
 
     def test_inputs(self, prompts: pl.DataFrame, completions: pl.DataFrame, engines: Mapping[str, Engine]) -> Made:
-        """The inputs as TEST_INPUTS rows, equal ones of several models as one.
+        """The inputs as TEST_INPUTS rows, equal ones of one reply or several as one.
 
-        Counts: requests (failed by reason) and inputs (dropped: `duplicate`, or what a test lacks).
+        Counts: requests (failed by reason) and inputs, every one that was written (dropped: `duplicate`, `more than
+        asked`, or what a test lacks).
         """
         makers: dict[tuple[str, str], set[str]] = defaultdict(set)
-        failed, asked, total = Counter[str](), 0, 0
+        failed, asked, total, more = Counter[str](), 0, 0, 0
         for prompt, engine, found in self._found(prompts, completions, engines, failed):
             asked += 1
+            told = expectations(self.kind, found)
             total += len(found)
-            for value, _ in found:
+            more += len(told) - len(told[: self.n])
+            for value, _ in told[: self.n]:
                 makers[prompt, value].add(engine)
         lacking = self._lacking(prompts, makers)
         table = input_rows((prompt, self.kind, value, sorted(names)) for (prompt, value), names in makers.items()
                            if (prompt, value) not in lacking)
-        dropped = +Counter({"duplicate": total - len(makers)}) + Counter(lacking.values())
+        lost = Counter({"duplicate": total - more - len(makers), "more than asked": more})
+        dropped = +lost + Counter(lacking.values())
         return Made(table, [*count("test_inputs", "requests", asked + failed.total(), out=asked, failed=failed),
                             *count("test_inputs", "inputs", total, out=table.height, dropped=dropped)])
 
     def test_cases(self, prompts: pl.DataFrame, completions: pl.DataFrame, engines: Mapping[str, Engine]) -> Made:
         """The cases as TEST_CASES rows of source model: of each input the output that most replies expect.
 
-        Counts: requests (failed by reason) and inputs (dropped: `tie`, where replies contradict each other evenly, or
-        what a test lacks).
+        A reply that expects two things of one input has no say on it. Counts: requests (failed by reason) and inputs
+        (dropped: `tie`, where replies contradict each other evenly, `contradiction`, where each one contradicts
+        itself, or what a test lacks).
         """
         if not self.expected:
             raise ConfigError("test_cases: generate_inputs writes no expected outputs; use generate_cases")
-        votes: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+        votes: dict[tuple[str, str], list[str]] = defaultdict(list)
         failed, asked = Counter[str](), 0
         for prompt, _, found in self._found(prompts, completions, engines, failed):
             asked += 1
-            for value, expected in found:
-                votes[prompt, value][expected] += 1
+            for value, expected in expectations(self.kind, found)[: self.n]:
+                votes[prompt, value] += [] if expected is None else [expected]
         lacking = self._lacking(prompts, votes)
         rows, dropped = [], Counter(lacking.values())
         for (prompt, value), vote in votes.items():
-            (best, top), *others = vote.most_common(2)
             if (prompt, value) in lacking:
                 continue
-            if others and others[0][1] == top:
-                dropped["tie"] += 1
+            fate, best, share = most_expected(self.kind, vote)
+            if best is None:
+                dropped[fate] += 1
             else:
-                rows.append((prompt, self.kind, value, "model", best, vote.total(), top / vote.total()))
+                rows.append((prompt, self.kind, value, "model", best, len(vote), share))
         table = case_rows(rows)
         return Made(table, [*count("test_cases", "requests", asked + failed.total(), out=asked, failed=failed),
                             *count("test_cases", "inputs", len(votes), out=table.height, dropped=dropped)])
@@ -128,12 +134,12 @@ class Generate:
 
     def _found(self, prompts: pl.DataFrame, completions: pl.DataFrame, engines: Mapping[str, Engine],
                failed: Counter[str]) -> Iterator[tuple[str, str, list[tuple[str, str]]]]:
-        """Prompt, engine and the (value, expected) of each reply that parses; at most n of them."""
+        """Prompt, engine and the (value, expected) of each reply that parses, as it was written."""
         for answer in self._questions(prompts).answers(engines, completions, self.parse):
             if answer.reason:
                 failed[answer.reason] += 1
             else:
-                yield answer.question.prompt_id, answer.engine.name, self._read(answer.text)[: self.n]
+                yield answer.question.prompt_id, answer.engine.name, self._read(answer.text)
 
     def _schema(self) -> dict[str, Any]:
         if self.kind == "tests":
@@ -150,20 +156,20 @@ class Generate:
         return {one: lack for one, lack in told if lack}
 
     def _read(self, text: str) -> list[tuple[str, str]]:
-        """Encoded inputs, each once, with their encoded outputs, if asked for; ValueError says what is wrong."""
+        """Encoded inputs with their encoded outputs, if asked for; ValueError says what is wrong."""
         key = "tests" if self.kind == "tests" else "cases" if self.expected else "inputs"
         items = _object(text).get(key)
         if not isinstance(items, list) or not items:
             raise ValueError(f"no list of {key}")
-        found: dict[str, str] = {}
+        found = []
         for item in items:
             value, expected = self._case(item)
             wanted = list if self.kind == "call" else str
             told = not self.expected or self.kind == "call" or isinstance(expected, str)
             if not isinstance(value, wanted) or not told:
                 raise ValueError(f"an input is no {'list of arguments' if self.kind == 'call' else 'text'}")
-            found.setdefault(self._text(value, ordered=True), self._text(expected))
-        return list(found.items())
+            found.append((self._text(value, ordered=True), self._text(expected)))
+        return found
 
     def _text(self, value: Any, ordered: bool = False) -> str:
         if self.kind == "call":

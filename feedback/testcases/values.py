@@ -4,6 +4,7 @@ A key is the same for values that Python's == calls equal, 1 and 1.0 and True; a
 the white space at the ends of its lines and of the whole (PFPO joins lines; judges of contests do the same).
 """
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -27,6 +28,11 @@ def vote_key(kind: str, output: str) -> str | None:
         except Unsupported:
             return output
     return output
+
+
+def commonest(spellings: Counter[str]) -> str:
+    """The spelling of one output that is written most often; of several the first in order."""
+    return min(spellings, key=lambda text: (-spellings[text], text))
 
 
 def verdict(kind: str, expected: str, output: str, tolerance: float = 0.0) -> Verdict:

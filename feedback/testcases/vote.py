@@ -16,7 +16,7 @@ import polars as pl
 from feedback.testcases.answers import answer_key
 from feedback.testcases.maths.votes import merge
 from feedback.testcases.maths.workers import MathsWorkers
-from feedback.testcases.values import FAILED, vote_key
+from feedback.testcases.values import FAILED, commonest, vote_key
 from generators.made import Made
 from schemas import TEST_CASES
 from schemas.errors import ConfigError, SchemaError
@@ -150,7 +150,7 @@ def _merged(votes: dict[str, Counter[str]], maths: MathsWorkers) -> dict[str, Co
 
 def _case(prompt: str, input_: str, kind: str, votes: dict[str, Counter[str]], best: str) -> dict[str, Any]:
     """The row of a case, which expects the winner's commonest spelling."""
-    expected = min(votes[best], key=lambda text: (-votes[best][text], text))
+    expected = commonest(votes[best])
     voters = sum(vote.total() for vote in votes.values())
     return {"test_id": case_id(input_, "vote", expected), "prompt_id": prompt, "input_id": input_, "kind": kind,
             "source": "vote", "expected": expected, "voters": voters, "share": votes[best].total() / voters}

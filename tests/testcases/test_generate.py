@@ -68,7 +68,7 @@ def test_equal_inputs_of_two_models_are_one_row_and_no_more_than_asked_are_taken
     made = ran(generate_inputs(["one", "two"], n=2), lambda ask: says[ask.engine])
     assert dict(made.table.select("value", "makers").iter_rows()) == {
         encode([1]): ["one"], encode([2]): ["one", "two"], encode([9]): ["two"]}
-    assert fates(made.counts, "inputs") == {"in": 4, "out": 3, "duplicate": 1}
+    assert fates(made.counts, "inputs") == {"in": 6, "out": 3, "duplicate": 2, "more than asked": 1}
     assert TEST_INPUTS.check(TEST_INPUTS.conform(made.table.to_arrow()))[0] == []
 
 
@@ -91,6 +91,32 @@ def test_of_what_replies_expect_the_most_frequent_is_the_case_and_a_tie_is_none(
     assert set(made.table["source"]) == {"model"}
     assert fates(made.counts, "inputs") == {"in": 3, "out": 2, "tie": 1}
     assert TEST_CASES.check(TEST_CASES.conform(made.table.to_arrow()))[0] == []
+
+
+def test_a_reply_that_contradicts_itself_on_an_input_has_no_say_on_it() -> None:
+    says = {"one": cases(([1], 5), ([2], 7), ([1], 6), ([3], 1), ([3], 1.0)), "two": cases(([1], 5))}
+    alone = ran(generate_cases(["one"]), lambda ask: says[ask.engine])
+    assert sorted(alone.table["expected"]) == [encode(1), encode(7)]
+    assert fates(alone.counts, "inputs") == {"in": 3, "out": 2, "contradiction": 1}
+    both = ran(generate_cases(["one", "two"]), lambda ask: says[ask.engine])
+    assert (encode(5), 1, 1.0) in both.table.select("expected", "voters", "share").rows()
+    assert fates(both.counts, "inputs") == {"in": 3, "out": 3}
+
+
+@pytest.mark.parametrize(("kind", "spellings", "expected", "agreeing"), [
+    ("stdin", ("6\n", "6", "6\n"), "6\n", 3), ("stdin", ("6", "6 \n", "7"), "6", 2), ("stdin", ("", "\n", "6"), "", 2),
+    ("call", (2, 2.0, 3), encode(2), 2),
+])
+def test_replies_that_spell_one_output_otherwise_agree(
+        kind: Any, spellings: tuple[Any, ...], expected: str, agreeing: int) -> None:
+    names = ("one", "two", "three")
+    engines = {name: Engine(name=name, model="m", url="http://127.0.0.1:9/v1") for name in names}
+    operator, asked = generate_cases(names, kind=kind), prompts("p")
+    value: Any = "1\n" if kind == "stdin" else [1]
+    says = dict(zip(names, spellings, strict=True))
+    replies = answered(operator.plan(asked, engines), lambda ask: cases((value, says[ask.engine])), engines)
+    [row] = operator.test_cases(asked, replies, engines).table.rows(named=True)
+    assert (row["expected"], row["voters"], row["share"]) == (expected, 3, agreeing / 3)
 
 
 def test_cases_have_inputs_of_their_own() -> None:

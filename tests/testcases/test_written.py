@@ -74,7 +74,7 @@ def test_tests_that_a_model_writes_are_run_and_those_that_can_say_nothing_are_no
     assert made.failed == []
     assert all(map(balanced, made.counts.values()))
     assert fates(made.counts["test_inputs"], "test_inputs", "inputs") == {
-        "in": 6, "out": 3, "does not parse": 1, "asserts nothing": 1, "never calls the function": 1}
+        "in": 7, "out": 3, "duplicate": 1, "does not parse": 1, "asserts nothing": 1, "never calls the function": 1}
     assert set(made.tables["test_cases"]["expected"]) == {"passed"}
     passed = made.tables["outcomes"].group_by("response_id").agg(passed=(pl.col("outcome") == "pass").sum())
     assert sorted(passed["passed"]) == [0, 1, 2, 2, 2, 2, 2]
