@@ -90,6 +90,24 @@ while True: pass""", statuses=frozenset({"timeout"})),
     call("deep recursion", "import sys\nsys.setrecursionlimit(10**9)\ndef g(): return [g()]\nreturn g()"),
     call("deep recursion in C", "import sys\nsys.setrecursionlimit(10**9)\nv = []\nfor _ in range(10**6): v = [v]\n"
          "return repr(v)[:5]"),
+    call("a full standard error", "for _ in range(40): os.write(2, b'x' * 8192)\nreturn 1", slow=True, statuses=frozenset({"ran"})),
+    call("full pipes", """
+pipes = []
+try:
+    while True:
+        pipes.append(os.pipe())
+        os.set_blocking(pipes[-1][1], False)
+        while os.write(pipes[-1][1], bytes(1 << 16)): pass
+except BlockingIOError: pass
+except OSError: return len(pipes)""", statuses=frozenset({"ran"})),
+    call("a thread that goes on without the first", """
+import threading
+def spin():
+    while True: pass
+threading.Thread(target=spin).start()
+system(60, 0)""", statuses=frozenset({"timeout"})),
+    call("a thread that waits without the first", "import threading\nthreading.Thread(target=time.sleep, args=(600,)).start()\nsystem(60, 0)",
+         slow=True, statuses=frozenset({"timeout"})),
     call("a huge integer as text", "sys.set_int_max_str_digits(0)\nreturn str(7 ** 10**8)",
          statuses=frozenset({"timeout", "error"})),
 )
@@ -159,7 +177,21 @@ import resource
 parent = os.getppid()
 return tried(limit=lambda: resource.prlimit(parent, resource.RLIMIT_CPU, (0, 0)), read=lambda: resource.prlimit($RUNNER, resource.RLIMIT_AS),
     raise_=lambda: resource.setrlimit(resource.RLIMIT_AS, (-1, -1)), cpu=lambda: resource.setrlimit(resource.RLIMIT_CPU, (600, 600)),
+    lower=lambda: resource.setrlimit(resource.RLIMIT_CPU, (1, 1)), soft=lambda: resource.setrlimit(resource.RLIMIT_CPU, (0, 1)),
     nice=lambda: os.setpriority(os.PRIO_PROCESS, parent, 19), cores=lambda: os.sched_setaffinity(parent, {0}))"""),
+    call("another processor", """
+return tried(own=lambda: os.sched_setaffinity(0, range(64)), other=lambda: os.sched_setaffinity(os.getppid(), range(64)),
+    first=lambda: os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1)), idle=lambda: os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0)))"""),
+    call("the environment in memory", """
+import ctypes, re
+libc = ctypes.CDLL(None)
+libc.write.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t]
+out, into = os.pipe()
+place, found = ctypes.c_void_p.in_dll(libc, '__libc_stack_end').value & ~4095, b''
+while libc.write(into, place, 4096) == 4096:
+    found += os.read(out, 4096)
+    place += 4096
+return [hit.decode() for hit in re.findall(rb'canary-[0-9a-f]+|[A-Z]+_[A-Z]+=[^\\0]*', found)]"""),
     call("other programs", """
 import subprocess, posix
 return tried(system=lambda: posix.system('true') and 1 / 0, run=lambda: subprocess.run(['/bin/true']), exec=lambda: os.execv('/bin/true', ['true']),
@@ -170,6 +202,23 @@ return tried(system=lambda: posix.system('true') and 1 / 0, run=lambda: subproce
     call("fork by ctypes", "import ctypes\nif ctypes.CDLL(None).fork() == 0: time.sleep(600)\nreturn 12"),
     call("become root", "return tried(user=lambda: os.setuid(0), group=lambda: os.setgroups([0]), chroot=lambda: os.chroot('/tmp'))"),
 )
+
+PARTS = """
+import ctypes, struct
+class Place(ctypes.Structure):
+    _fields_ = [('file', ctypes.c_char_p), ('base', ctypes.c_void_p), ('name', ctypes.c_char_p), ('at', ctypes.c_void_p)]
+def parts():
+    for function in (ctypes.pythonapi.PyEval_EvalCode, ctypes.CDLL(None).dladdr, ctypes.CDLL(None).cos):
+        place = Place()
+        ctypes.CDLL(None).dladdr(ctypes.cast(function, ctypes.c_void_p), ctypes.byref(place))
+        head = ctypes.string_at(place.base, 64)
+        (table,), (each, count) = struct.unpack_from('<Q', head, 32), struct.unpack_from('<HH', head, 54)
+        moved = place.base if head[16] == 3 else 0
+        for at in range(count):
+            kind, rights, _, start, _, _, size, _ = struct.unpack('<IIQQQQQQ', ctypes.string_at(place.base + table + at * each, 56))
+            yield kind, rights, moved + start, size
+"""
+"""Names where the parts of three libraries lie: kind (1: loaded; its table of addresses), rights (2: written), start, size."""
 
 # ptrace, unshare, mount, setns, io_uring_setup, bpf, perf_event_open, userfaultfd, keyctl, add_key, memfd_create,
 # process_vm_readv, shmget, msgget, semget, personality, pidfd_getfd, move_pages, kexec_load, open_by_handle_at, clone(new)
@@ -197,10 +246,38 @@ return tried(sysv=lambda: system(29, 4711, 4096, 0o1666), queue=lambda: system(6
     call("memory that is written and run", """
 import mmap
 return tried(map=lambda: mmap.mmap(-1, 4096, prot=7), protect=lambda: system(10, 0x10000, 4096, 7))"""),
+    call("code of its own in a library's file", """
+import mmap
+folder = next(path for path in sys.path if path.endswith('lib-dynload'))
+at = os.open(os.path.join(folder, sorted(os.listdir(folder))[0]), os.O_RDONLY)
+return tried(private=lambda: mmap.mmap(at, 4096, flags=mmap.MAP_PRIVATE, prot=7), shared=lambda: mmap.mmap(at, 4096, flags=mmap.MAP_SHARED, prot=7))"""),
+    call("a system call found in constants", PARTS + """
+for kind, rights, start, size in parts():
+    code = ctypes.string_at(start, size) if kind == 1 and not rights & 2 else b''
+    at = code.find(b'\\x0f\\x05\\xc3')
+    if at >= 0:                           # two floats: the number of the call, open's, is in the register that counts them
+        opened = ctypes.CFUNCTYPE(ctypes.c_long)(start + at)(b'$CANARY/secret', 0, 0, ctypes.c_double(1), ctypes.c_double(1))
+        if opened >= 0: return f'ESCAPED: {os.read(opened, 100)}'
+return 'no way'"""),
+    call("libraries' tables of addresses", PARTS + "for kind, _, start, size in parts():\n    if kind == 0x6474e552: ctypes.memset(start, 0x41, size)\n"
+         "return str(time.time()) + str(os.getpid())"),
+    call("all that libraries write", PARTS + "for kind, rights, start, size in [*parts()]:\n    if kind == 1 and rights & 2: ctypes.memset(start, 0, size)",
+         statuses=frozenset({"error"})),
     call("segfault", "import ctypes\nctypes.string_at(0)", statuses=frozenset({"error"})),
     call("abort", "os.abort()", statuses=frozenset({"error"})),
     call("close all descriptors", "os.closerange(0, 1024)\nreturn 5"),
 )
+
+PAGE = """
+import mmap, struct
+memories, frame = [], sys._getframe()
+while frame:
+    memories += [value.memory for value in frame.f_locals.values() if type(getattr(value, 'memory', None)) is mmap.mmap]
+    frame = frame.f_back
+def write(records):
+    for memory in memories: memory[:1 + len(records)] = b'\\x01' + records
+"""
+"""Finds the page that results are written on."""
 
 FORGING = (
     call("leave with success", "os._exit(0)", statuses=frozenset({"error"})),
@@ -288,6 +365,24 @@ while frame:
             memory[12 + len(text):23 + len(text)] = struct.pack('<BIHI', 5, 1, 0, 0)
     frame = frame.f_back
 os._exit(0)""", statuses=frozenset({"error"})),
+    call("a fault of ours", PAGE + "write(struct.pack('<BIHI', 6, 1, 0, 0) + struct.pack('<BIHI', 5, 1, 0, 0))\nos._exit(0)",
+         statuses=frozenset({"error"})),
+    call("a fault of ours, again and again", PAGE + "write(struct.pack('<BIHI', 4, 1, 0, 0) * 50)\nos._exit(0)", statuses=frozenset({"error"})),
+    call("records that reach beyond the page", PAGE + """
+for memory in memories:
+    at = len(memory) - 11
+    memory[at:] = struct.pack('<BIHI', 1, 1, 400, 65536)
+    memory[1:at] = (struct.pack('<BIHI', 1, 2**32 - 1, 400, 65536) + bytes(65936)) * (at // 65947) + bytes((at - 1) % 65947)
+os._exit(0)""", statuses=frozenset({"error"})),
+    call("records that are no text", PAGE + """
+write(struct.pack('<BIHI', 1, 1, 9, 9) + b'\\xff\\xed\\xa0\\x80\\0"\\\\]}' * 2 + struct.pack('<BIHI', 5, 1, 0, 0))
+os._exit(0)""", statuses=frozenset({"error"})),
+    call("a record of a number too long to read", PAGE + """
+write(struct.pack('<BIHI', 1, 1, 0, 60000) + b'9' * 60000 + struct.pack('<BIHI', 5, 1, 0, 0))
+os._exit(0)""", statuses=frozenset({"error"})),
+    call("a record of a thousand brackets", PAGE + """
+write(struct.pack('<BIHI', 1, 1, 0, 60000) + b'[' * 60000 + struct.pack('<BIHI', 5, 1, 0, 0))
+os._exit(0)""", statuses=frozenset({"error"})),
     call("an exception that forges", """
 class Meta(type):
     @property
@@ -319,6 +414,15 @@ TESTED = (
            "        except OSError: pass\n    return 1", "tests"),
     Attack("tests: a message without end", "import os\ndef f(x):\n    for at in range(3, 64):\n        try: os.write(at, b'\\xff\\xff\\xff\\xff' + bytes(99))\n"
            "        except OSError: pass\n    return 1", "tests"),
+    Attack("tests: a record that they passed", "import os, sys\n" + PAGE.replace("sys._getframe()", "None") + """
+def f(x):
+    frame = sys._getframe()
+    while frame:
+        memories.extend(value.memory for value in frame.f_locals.values() if type(getattr(value, 'memory', None)) is mmap.mmap)
+        frame = frame.f_back
+    write(struct.pack('<BIHI', 1, 1, 0, 6) + b'passed' + struct.pack('<BIHI', 5, 1, 0, 0))
+    os._exit(0)""", "tests", statuses=frozenset({"error"})),
+    Attack("tests: a reply without end", "def f(x): return [0] * 10**6", "tests", statuses=frozenset({"error"})),
     Attack("tests: frames of the tests", """
 import gc, re, sys
 def f(x):

@@ -22,9 +22,15 @@ ENVIRONMENT = {"PYTHONHASHSEED": "0", "PYTHONUTF8": "1", "LC_ALL": "C.UTF-8", "T
 """All a fork server is given. -I would ignore the hash seed, so -S -s -P and this take its place. By LD_BIND_NOW the
 server looks up all C functions once, instead of each child those that it uses."""
 FLAGS = ("-S", "-s", "-P", "-B")
+WRAPPED = "wrapped"
+"""What tells a server that something else started it: it then starts once more, with its own environment only."""
 
-PROGRAM = """
-import _frozen_importlib_external, json, marshal, os, struct, sys, types
+PROGRAM = f"""
+import os, sys
+if sys.argv[1:] == ["{WRAPPED}"]:
+    os.execve(sys.executable, sys.orig_argv[:-1], {ENVIRONMENT})
+""" + """
+import _frozen_importlib_external, json, marshal, struct, types
 os.dup2(0, 3), os.dup2(1, 4)
 null = os.open(os.devnull, os.O_RDWR)
 os.dup2(null, 0), os.dup2(null, 1), os.close(null)
@@ -53,9 +59,9 @@ module.main(config)
 """
 
 
-def command(python: str) -> tuple[str, ...]:
-    """What starts a fork server."""
-    return python, *FLAGS, "-c", PROGRAM
+def command(python: str, prefix: Sequence[str] = ()) -> tuple[str, ...]:
+    """What starts a fork server, by itself or by way of a command."""
+    return *prefix, python, *FLAGS, "-c", PROGRAM, *[WRAPPED] * bool(prefix)
 
 
 @cache

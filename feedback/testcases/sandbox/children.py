@@ -10,15 +10,15 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from feedback.testcases.sandbox import inside, kernel, records
+from feedback.testcases.sandbox import codec, inside, kernel, records
 from feedback.testcases.sandbox.confine import Confinement
 from feedback.testcases.sandbox.frames import COMMANDS, Hung, write_all
 from feedback.testcases.sandbox.records import Page
 
 LIBRARY, CHANNEL = 5, 6
 """Descriptors that a child keeps: the library's folder, and the channel where it has a partner."""
-INPUTS = 16
-"""As many as most jobs have."""
+INPUTS, MOST_INPUTS = 16, 256
+"""As many as most jobs have; as many as one process gets, whose memory the page for its results counts in."""
 RESULTS = (records.RAN, records.ERROR, records.OURS)
 
 ENDS, TICK_S = (signal.SIGCHLD,), 0.25
@@ -26,6 +26,7 @@ ENDS, TICK_S = (signal.SIGCHLD,), 0.25
 
 Result = tuple[str, str | None, str | None, float]
 """Status, output, detail, CPU ms."""
+EARLY: Result = ("error", None, "early_exit", 0.0)
 
 
 class Death(NamedTuple):
@@ -72,7 +73,7 @@ class Children:
             return [self.feed(source, text) for text in inputs]
         results: list[Result] = []
         while len(results) < len(inputs):
-            results += self.call(source, entry, inputs[len(results):])
+            results += self.call(source, entry, inputs[len(results):len(results) + MOST_INPUTS])
         return results
 
     def call(self, source: str, entry: str, inputs: list[str]) -> list[Result]:
@@ -86,7 +87,9 @@ class Children:
         loaded, found = page.read(len(inputs))
         if found and found[0][0] == records.NEVER:
             return [("error", None, found[0][1], found[0][3])] * len(inputs)
-        results = [result(record) for record in found if record[0] in RESULTS][:len(inputs)]
+        answers = [record for record in found if record[0] in RESULTS]
+        results = [EARLY if record[0] == records.OURS and not unreadable(text) else result(record)
+                   for record, text in zip(answers, inputs, strict=False)]
         ended = death.status == 0 and bool(found) and found[-1][0] in (records.END, records.AGAIN)
         if not ended and len(results) == len(inputs):
             results.pop()
@@ -178,6 +181,15 @@ def result(record: records.Record) -> Result:
     if state == records.RAN:
         return "ran", output.decode("utf-8", "replace"), detail or None, cpu_ms
     return "sandbox_error" if state == records.OURS else "error", None, detail, cpu_ms
+
+
+def unreadable(text: str) -> bool:
+    """Whether an input is at fault. A program could say so of any input, and would have no label then."""
+    try:
+        inside.arguments_of(text)
+    except codec.Unsupported:
+        return True
+    return False
 
 
 def died(death: Death, cpu_s: float) -> Result:

@@ -121,12 +121,18 @@ def warm(output_bytes: int) -> None:
     limit_cpu(0)
 
 
+def arguments_of(text: str) -> list[Any]:
+    """The positional arguments that an input stands for; raises Unsupported where it is none."""
+    arguments = codec.decode(text, trusted=True)
+    if type(arguments) is not list:
+        raise codec.Unsupported("not a list of arguments")
+    return arguments
+
+
 def _answer(page: Page, function: Callable[..., Any], text: str, started: float) -> bool:
     """Write what the function does with one input; False where the process should not go on after it."""
     try:
-        arguments = codec.decode(text, trusted=True)
-        if type(arguments) is not list:
-            raise codec.Unsupported("not a list of arguments")
+        arguments = arguments_of(text)
     except codec.Unsupported as error:
         page.add(records.OURS, f"the input is no encoded list of arguments: {error}")
         return True

@@ -53,6 +53,6 @@ def prefix_of(isolation: str, command: Sequence[str]) -> tuple[str, ...]:
     if found is None:
         raise SandboxError("isolation 'bubblewrap' needs the program bwrap: install the package bubblewrap, or use "
                            "isolation 'strict'")
-    return (found, "--ro-bind", "/", "/", "--tmpfs", "/tmp", "--proc", "/proc", "--dev", "/dev", "--unshare-all",
-            "--unshare-user", "--uid", "65534", "--gid", "65534", "--cap-drop", "ALL", "--die-with-parent",
-            "--new-session", "--")
+    return ("env", "-i", found, "--ro-bind", "/", "/", "--tmpfs", "/tmp", "--proc", "/proc", "--dev", "/dev",
+            "--unshare-all", "--unshare-user", "--uid", "65534", "--gid", "65534", "--cap-drop", "ALL",
+            "--die-with-parent", "--new-session", "--")

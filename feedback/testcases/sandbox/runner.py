@@ -97,7 +97,8 @@ class Sandbox:
     def _processors(self) -> Sequence[int | None]:
         """One a fork server: where each has a processor of its own it keeps to it, else the kernel spreads them."""
         ours = sorted(os.sched_getaffinity(0))
-        return ours if self.workers in (None, len(ours)) else [None] * self.workers
+        count = self.workers or len(ours)
+        return ours if count == len(ours) else [None] * count
 
     def _start(self, processor: int | None) -> Worker:
         inner = self.isolation or ""

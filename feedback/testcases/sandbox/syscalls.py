@@ -1,8 +1,9 @@
 """The system calls a confined program may make, as a seccomp filter. What is not named is refused.
 
 Refused, among others: fork, exec, sockets, signals to anyone, ptrace, mounts, namespaces, shared memory, keyrings,
-changing any file or its attributes, and memory that could be written and then executed. Threads need stacks of 8 MiB at
-least, so that the address-space limit bounds their number too.
+changing any file or its attributes, mappings that can be both written and executed, and another limit of CPU time: who
+is killed by a lower one would look like killed from outside. Threads need stacks of 8 MiB at least, so that the
+address-space limit bounds their number too.
 """
 
 import struct
@@ -85,7 +86,7 @@ def assemble(machine: str, files: bool = False, start: bool = False, server: boo
     conditions = CONDITIONS
     if server:
         named |= {**SERVER, **(FOLDERS if files else {})}
-        conditions = {**CONDITIONS, "clone": _one_of(0, [THREAD, CHILD])}
+        conditions = {**CONDITIONS, "clone": _one_of(0, [THREAD, CHILD]), "prlimit64": _one_of(0, [0])}
     bodies = {number: conditions.get(name, [_give(ALLOW)]) for name, numbers in named.items()
               if (number := numbers[column]) is not None}
     return _packed(steps + _tree(sorted(bodies.items()), _refuse()))
@@ -96,9 +97,10 @@ def last(machine: str) -> bytes:
     column = list(ARCHITECTURES).index(machine)
     bodies = {number: [_refuse()] for numbers in (*SERVER.values(), *FOLDERS.values())
               if (number := numbers[column]) is not None}
-    clone = NUMBERS["clone"][column]
-    assert clone is not None
-    bodies[clone] = CONDITIONS["clone"]
+    for name in ("clone", "prlimit64"):
+        number = NUMBERS[name][column]
+        assert number is not None
+        bodies[number] = CONDITIONS[name]
     return _packed([(_LOAD, 0, 0, 0), *_tree(sorted(bodies.items()), _give(ALLOW))])
 
 
@@ -139,16 +141,21 @@ def _without(index: int, bits: int) -> list[Step]:
     return [_argument(index), (_SOME, 0, 1, bits), _refuse()]
 
 
-_EXEC, _ANONYMOUS = 4, 0x20
+_WRITE, _EXEC, _ANONYMOUS = 2, 4, 0x20
 CONDITIONS: dict[str, list[Step]] = {
     "clone": _one_of(0, [THREAD]),
     "clone3": [_refuse(ENOSYS)],              # the C library then falls back to clone, which we can read
     "ioctl": _one_of(1, CONTROLS),
     "fcntl": _one_of(1, COMMANDS),
-    "prlimit64": _one_of(0, [0]),
+    "prlimit64": [
+        _argument(0), (_EQUAL, 1, 0, 0), _refuse(),                               # of this process; any but CPU time,
+        _argument(1), (_EQUAL, 1, 0, 0), _give(ALLOW),
+        _argument(2), (_EQUAL, 1, 0, 0), _refuse(),                               # which may be read, by no new one
+        _argument(2, high=True), (_EQUAL, 1, 0, 0), _refuse(), _give(ALLOW),
+    ],
     "mprotect": [*_without(2, _EXEC), _give(ALLOW)],
     "mmap": [
-        _argument(2), (_SOME, 0, 3, _EXEC), _argument(3), (_SOME, 0, 1, _ANONYMOUS), _refuse(),
+        _argument(2), (_SOME, 0, 4, _EXEC), (_SOME, 2, 0, _WRITE), _argument(3), (_SOME, 0, 1, _ANONYMOUS), _refuse(),
         _argument(3), (_SOME, 1, 0, STACK), _give(ALLOW),
         _argument(1, high=True), (_EQUAL, 1, 0, 0), _give(ALLOW),
         _argument(1), (_ABOVE, 0, 1, STACK_BYTES), _give(ALLOW), _refuse(EAGAIN),

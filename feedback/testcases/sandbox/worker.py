@@ -30,7 +30,7 @@ class Worker:
                  processor: int | None = None) -> None:
         self.processor = processor
         self.process = subprocess.Popen(
-            (*prefix, *bootstrap.command(python)), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            bootstrap.command(python, prefix), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, start_new_session=True, cwd="/",
             env=dict(os.environ) if prefix else bootstrap.ENVIRONMENT)
         assert self.process.stdin is not None

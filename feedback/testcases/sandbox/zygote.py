@@ -46,6 +46,7 @@ def main(config: dict[str, Any]) -> None:
     except OSError as error:
         write_frame(REPLIES, {"refused": f"{error.strerror or error}"})
         return
+    os.dup2(0, 2)                             # one pipe for all programs: once full, it would stop each that complains
     gc.collect()
     gc.disable()
     gc.freeze()
