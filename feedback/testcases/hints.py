@@ -45,10 +45,12 @@ class KeepHints:
                     count("critiques", "critiques", critiques.height, out=kept.height, dropped=+dropped))
 
 
-def keep_hints(threshold: float = 0.2, least: int = 10) -> KeepHints:
+def keep_hints(threshold: float = 0.2, least: int = 8) -> KeepHints:
     """Keep hints with which at least the share `threshold` more repairs pass, of `least` or more tried on either side.
 
-    Take the threshold from `calibrate` where hints of known worth are at hand. Raises ConfigError on what cannot be.
+    A repair that holds no code, or whose run says nothing, is no try: a `least` of all ten that the student is asked
+    for would lose a hint, however good, for one such reply. Take the threshold from `calibrate` where hints of known worth
+    are at hand. Raises ConfigError on what cannot be.
     """
     if not -1.0 <= threshold <= 1.0:
         raise ConfigError(f"keep_hints: threshold is {threshold}; give a difference of shares, such as 0.2")

@@ -112,10 +112,10 @@ def hints(tutor: Tutor, student: Repair, keep: KeepHints | None = None, report: 
     """Let a tutor write hints for answers that fail, and keep those with which a weak student repairs more (GPT4Hints).
 
     The student repairs each answer `n` times with every hint of it, and as often without; write
-    `repair(["student"], n=10, rounds=1)`. `keep` is `keep_hints(threshold, least)`, by default with the student's n as
-    least. `report` is what the tutor sees of the tests. Raises ConfigError on what cannot be.
+    `repair(["student"], n=10, rounds=1)`. `keep` is `keep_hints(threshold, least)`, by default with four in five of the
+    student's n as least. `report` is what the tutor sees of the tests. Raises ConfigError on what cannot be.
     """
-    keep = keep or keep_hints(least=student.n if isinstance(student, Repair) else 1)
+    keep = keep or keep_hints(least=-(-4 * student.n // 5) if isinstance(student, Repair) else 1)
     _are("hints", (tutor, student, keep, report), (Tutor, Repair, KeepHints, Report),
          "hints(tutor([...]), repair([...], n=10, rounds=1), keep_hints(0.2))")
     if not student.told or student.explain or student.rounds != 1:

@@ -8,7 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feedback.testcases.hints import calibrate, keep_hints, precision_coverage, uplift
+from feedback.testcases.loops import hints
 from feedback.testcases.outcomes import check
+from feedback.testcases.repair import repair
+from feedback.testcases.tutor import tutor
 from schemas import CRITIQUES
 from schemas.errors import ConfigError, SchemaError
 from tests.testcases.tables import cases, fates, frame, responses, runs
@@ -48,6 +51,15 @@ def test_a_hint_that_was_tried_too_seldom_is_not_kept() -> None:
     made = keep_hints(threshold=0.0, least=4)(HINTS, uplift(HINTS, *student({**TRIED, "better": [1, 1, 1]})))
     assert made.table["critique_id"].to_list() == ["same"]
     assert fates(made.counts, "critiques") == {"in": 3, "out": 1, "too few repairs": 1, "no uplift": 1}
+
+
+def test_two_replies_of_ten_that_cannot_be_tested_cost_no_hint_and_three_do() -> None:
+    tried = {"": [1, *[0] * 9], "better": [1] * 8, "worse": [1] * 7}
+    made = keep_hints()(HINTS, uplift(HINTS, *student(tried)))
+    assert made.table["critique_id"].to_list() == ["better"]
+    assert fates(made.counts, "critiques") == {"in": 3, "out": 1, "too few repairs": 2}
+    for n, least in ((10, 8), (4, 4), (1, 1)):
+        assert hints(tutor(["large"]), repair(["small"], n=n, rounds=1)).keep.least == least
 
 
 def test_a_run_that_is_no_label_is_no_try() -> None:
