@@ -49,8 +49,8 @@ def keep_hints(threshold: float = 0.2, least: int = 8) -> KeepHints:
     """Keep hints with which at least the share `threshold` more repairs pass, of `least` or more tried on either side.
 
     A repair that holds no code, or whose run says nothing, is no try: a `least` of all ten that the student is asked
-    for would lose a hint, however good, for one such reply. Take the threshold from `calibrate` where hints of known worth
-    are at hand. Raises ConfigError on what cannot be.
+    for would lose a hint, however good, for one such reply. Take the threshold from `calibrate` where hints of known
+    worth are at hand. Raises ConfigError on what cannot be.
     """
     if not -1.0 <= threshold <= 1.0:
         raise ConfigError(f"keep_hints: threshold is {threshold}; give a difference of shares, such as 0.2")
