@@ -100,13 +100,12 @@ def agreement(cases: pl.DataFrame) -> pl.DataFrame:
     return keyed.with_columns(agreement=pl.when(several).then(same)).drop("key").sort("test_id")
 
 
-def agreed(cases: pl.DataFrame, sources: tuple[str, str] = ("vote", "model")) -> Made:
-    """The cases of the first source with which the second agrees: far fewer inversions at little cost.
+def agreed(cases: pl.DataFrame, source: str = "vote") -> Made:
+    """The cases of a source with which every other source of the input agrees: far fewer inversions at little cost.
 
-    Counts cases of the first source, dropped as "no other source" or "sources differ".
+    Counts cases of the source, dropped as "no other source" or "sources differ".
     """
-    both = agreement(cases.filter(pl.col("source").is_in(sources)))
-    mine = both.filter(pl.col("source") == sources[0])
+    mine = agreement(cases).filter(pl.col("source") == source)
     table = mine.filter(pl.col("agreement").fill_null(False))
     dropped = Counter({"no other source": mine["agreement"].null_count(),
                        "sources differ": mine.filter(~pl.col("agreement")).height})

@@ -144,6 +144,15 @@ def test_only_votes_that_the_model_agrees_with_are_kept() -> None:
     assert fates(made.counts, "cases") == {"in": 3, "out": 1, "no other source": 1, "sources differ": 1}
 
 
+@pytest.mark.parametrize("other", ["human", "reference"])
+def test_a_vote_is_agreed_on_by_whatever_other_sources_there_are(other: str) -> None:
+    votes, others = cases({"p": [1, 2, 3]}, "vote"), cases({"p": [1, 5]}, other)
+    made = agreed(pl.concat([votes, others]))
+    assert made.table.select("input_id", "source").rows() == [(the_input("p", 0), "vote")]
+    against = agreed(pl.concat([votes, others, cases({"p": [0]}, "model")]))
+    assert fates(against.counts, "cases") == {"in": 3, "out": 0, "no other source": 1, "sources differ": 2}
+
+
 votes = st.lists(st.sampled_from([1, 2, 3, "ERROR", "SANDBOX_ERROR", "FLAKY"]), min_size=1, max_size=12)
 
 
