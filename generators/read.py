@@ -109,7 +109,8 @@ def read(path: str | Path, *, text: str = "prompt", messages: str | None = None,
 
     text, messages, tools, reference and group name columns; task, licence and language are said of the whole source,
     or "{column}" for a column's values. A prompt that comes more than once is one row: its sources and licences are
-    merged, of task, language, group and meta the alphabetically first stands; two different references are an error.
+    merged, of task, language and meta the alphabetically first stands; its groups become one, called after the
+    alphabetically first; two different references are an error.
     """
     if limit is not None and limit < 0:
         raise ConfigError(f"read({path!r}): limit is {limit}; say how many prompts to take, or leave it out")
@@ -129,6 +130,8 @@ class Prompts:
     records: Counter[str] = field(default_factory=Counter)
     """How many records each prompt came from."""
     conflicts: set[str] = field(default_factory=set)
+    joined: dict[str, str] = field(default_factory=dict)
+    """Groups that one prompt is in: each but the alphabetically first, with another one of them that stands before."""
 
     def add(self, row: dict[str, Any], place: str) -> None:
         """Take one more record of a prompt in; raises InputError where its reference is another than before."""
@@ -141,6 +144,18 @@ class Prompts:
                 self._conflict(key, first, place)
         if held is not row:
             self.rows[key] = _merged(held, row)
+            self._join({held["group"], row["group"]} - {key})
+
+    def _join(self, groups: set[str]) -> None:
+        """Make one group of those that a prompt of several records is in: its others would lie on both sides."""
+        roots = sorted({self._root(group) for group in groups})
+        self.joined.update((root, roots[0]) for root in roots[1:])
+
+    def _root(self, group: str) -> str:
+        """The group that a group belongs to."""
+        while group in self.joined:
+            group = self.joined[group]
+        return group
 
     def _conflict(self, key: str, first: str, place: str) -> None:
         if self.on_error == "stop":
@@ -158,7 +173,8 @@ class Prompts:
     def table(self) -> pl.DataFrame:
         """The rows of the prompts table, sorted by id."""
         keys = sorted(self.rows.keys() - self.conflicts)
-        return pl.DataFrame(pl.from_arrow(PROMPTS.rows(self.rows[key] for key in keys)))
+        rows = (self.rows[key] for key in keys)
+        return pl.DataFrame(pl.from_arrow(PROMPTS.rows({**row, "group": self._root(row["group"])} for row in rows)))
 
 
 def _merged(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:

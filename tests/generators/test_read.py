@@ -248,6 +248,14 @@ def test_what_json_does_not_have_is_null_or_text_in_the_meta(tmp_path: Path) -> 
     assert json.loads(made.table["meta"][0]) == {"nan": None, "raw": None, "day": "2024-02-29", "list": [1, None]}
 
 
+@given(st.permutations([("p", "d"), ("q", "b"), ("p", "b"), ("r", "d"), ("s", "c"), ("q", "a"), ("t", "e")]))
+def test_groups_that_share_a_prompt_are_one_whatever_the_order_of_records(
+        tmp_path_factory: pytest.TempPathFactory, told: list[tuple[str, str]]) -> None:
+    path = write(tmp_path_factory.mktemp("asks") / "a.jsonl", *[{"prompt": text, "set": name} for text, name in told])
+    groups = {text: row["group"] for text, row in by_text(read(path, group="set")()).items()}
+    assert groups == {"p": "a", "q": "a", "r": "a", "s": "c", "t": "e"}
+
+
 def test_a_group_that_any_source_names_stands_before_the_prompts_own(tmp_path: Path) -> None:
     path = write(tmp_path / "a.jsonl", {"prompt": "a", "set": None}, {"prompt": "a", "set": "zz"},
                  {"prompt": "b", "set": None})
