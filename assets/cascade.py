@@ -1,5 +1,6 @@
 """Stages of the cascade: a model says what turns do, another checks it, an audit estimates what is missed."""
 
+from collections import Counter
 from collections.abc import Mapping
 from functools import partial
 
@@ -44,7 +45,10 @@ def read_tables(dataset: PreferenceDataset) -> tuple[str, ...]:
 
 def found(dataset: PreferenceDataset, tables: Tables,
           engines: Mapping[str, Engine]) -> tuple[pl.DataFrame, list[Count]]:
-    """The signals, and what cues or a model find in users' words, before anything is checked."""
+    """The signals, and what cues or a model find in users' words, before anything is checked.
+
+    Of several events with one id the first stands: the log's own, then those of the recipe's parts in their order.
+    """
     messages, signals = tables["messages"], tables["signals"]
     parts, counts = [signals], count("feedback_events", "signals", signals.height, out=signals.height)
     for part in dataset.tellers:
@@ -58,7 +62,12 @@ def found(dataset: PreferenceDataset, tables: Tables,
             made = part(messages, signals)
         parts.append(made.table)
         counts += made.counts
-    return pl.concat(parts).unique("event_id").sort("event_id"), counts
+    every = pl.concat(parts)
+    events = every.unique("event_id", keep="first", maintain_order=True)
+    if twice := every.height - events.height:
+        counts += count("feedback_events, together", "events", every.height, out=events.height,
+                        dropped=Counter({"duplicate": twice}))
+    return events.sort("event_id"), counts
 
 
 def checked(dataset: PreferenceDataset, tables: Tables,

@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from assets.cascade import found
 from assets.dataset import PreferenceDataset
 from assets.recipe import used_engines
 from assets.stage import Means
@@ -15,10 +16,12 @@ from feedback.chatlogs.cues import cues
 from feedback.chatlogs.detect import detect
 from feedback.chatlogs.validate import validate
 from generators.engines import Engine
+from generators.made import Made
 from generators.store import ReplyStore
 from schemas.errors import ConfigError
+from schemas.funnel import check_balance, count
 from tests.assets.stages import made_by
-from tests.assets.test_chatlog_stages import CONTENT, REGENERATED, REPAIR, dataset, pairs, write
+from tests.assets.test_chatlog_stages import CONTENT, LATER, REGENERATED, REPAIR, dataset, pairs, write
 from tests.chatlogs.talk import FINE
 from tests.generators.loopback import Loopback, Sent, said
 
@@ -47,12 +50,28 @@ def test_what_a_model_finds_and_another_upholds_makes_the_pairs(tmp_path: Path) 
         means = Means(engines=staff, store=store, runs=tmp_path / "runs", home=tmp_path / "home")
         tables = made_by(recipe, means)
     assert REPAIR in pairs(tables)
-    found = tables["feedback_events"].filter(pl.col("kind") == "follow_up")
-    assert sorted(found["quote"]) == ["Thanks, that works!", "That is wrong."]
-    assert set(found["detector"]) == {"reader"}
+    read = tables["feedback_events"].filter(pl.col("kind") == "follow_up")
+    assert sorted(read["quote"]) == ["Thanks, that works!", "That is wrong."]
+    assert set(read["detector"]) == {"reader"}
     told = dict(tables["recall"].select("name", "value").iter_rows())
     assert (told["turns"], told["calls"]) == (3, 6)
     assert told["recall"] == 1.0  # the cues flag both turns that are upheld; the fish is in the audit, and falls
+
+
+def test_of_events_with_one_id_the_first_stands_and_the_others_are_counted(tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    write(tmp_path / "logs" / "chats.json", REGENERATED)
+
+    def doubting(messages: pl.DataFrame, signals: pl.DataFrame) -> Made:
+        told = signals.with_columns(value=pl.lit(-1.0))
+        return Made(told, count("feedback_events", "doubts", told.height, out=told.height))
+
+    recipe = dataset(tmp_path, feedback_events=doubting)
+    read = recipe.messages.read(tmp_path / "home", LATER)
+    events, counts = found(recipe, {"messages": read.messages, "signals": read.signals}, {})
+    assert events.equals(read.signals.sort("event_id"))
+    assert [row.count for row in counts if row.reason == "duplicate"] == [events.height]
+    check_balance(counts)
 
 
 @pytest.mark.parametrize("parts", [(cues(), detect("a")), (detect("a"), detect("b")), (validate("a"),)])
