@@ -14,7 +14,8 @@ _AGREEMENT = {"jury": "All judges", "judge_pairs": "Two judges", "humans_and_jur
 _TESTS = {"case_sources": "Test cases", "smells": "What tests look like that models wrote", "test_outcomes": "Outcomes",
           "runs": "Runs", "test_sizes": "Tests of a prompt",
           "pass_rates": "Responses by share of tests passed", "calibration": "Votes that are right, by their share",
-          "standings": "Pairs against the truth", "inversions": "Pairs by the tests of another source"}
+          "standings": "Pairs against the truth", "inversions": "Pairs by the tests of another source",
+          "vote_bounds": "Votes without a truth: bounds"}
 _BIAS = {"position": "Position", "length": "Length", "self_preference": "Own answers"}
 
 

@@ -201,6 +201,7 @@ _AUDIT = {
     "pairs against the truth": ("standings", ("table", "standing", "pairs", "prompts", "value", "low", "high")),
     "pairs by the tests of another source": (
         "inversions", ("table", "source", "standing", "pairs", "prompts", "value", "low", "high")),
+    "votes without a truth: bounds": ("vote_bounds", ("bound", "of", "prompts", "rows", "value", "low", "high")),
     "cost": ("cost", ("engine", "model", "requests", "replies", "invalid", "errors", "completion_tokens", "cost")),
 }
 

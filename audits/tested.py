@@ -15,6 +15,7 @@ from audits.testcases import (
     standings,
     truth_of_tests,
 )
+from audits.vote_bounds import BOUNDS, halves, inverted_at_most
 from feedback.testcases.outcomes import passes, trivial
 from feedback.testcases.smells import shares
 from preferences.by_steps import POLICY as BY_STEPS
@@ -33,6 +34,7 @@ TABLES: dict[str, dict[str, type[pl.DataType]]] = {
     "calibration": CALIBRATION,
     "standings": {"table": pl.String, **PAIRS},
     "inversions": {"table": pl.String, "source": pl.String, **PAIRS},
+    "vote_bounds": BOUNDS,
 }
 """The tables of `tested`, with their columns."""
 
@@ -43,8 +45,8 @@ def tested(given: Mapping[str, pl.DataFrame], draws: int, seed: int) -> dict[str
     case_sources: how many cases each source made, the mean share of votes, how many of them all sources agree on (of
     those with several), and how many tell no responses apart. pass_rates: responses that pass no test (0 to 0), all of
     them (1 to 1), or a share between. smells: what tests look like that models wrote. standings: pairs against the
-    truth. inversions: the order of pairs by the tests of a source that did not make them. Both are of pairs of whole
-    answers.
+    truth. inversions: the order of pairs by the tests of a source that did not make them. vote_bounds: what votes on
+    stated answers tell without a truth. All three are of pairs of whole answers.
     """
     if given["outcomes"].is_empty():
         return {name: pl.DataFrame(schema=columns) for name, columns in TABLES.items()}
@@ -54,12 +56,18 @@ def tested(given: Mapping[str, pl.DataFrame], draws: int, seed: int) -> dict[str
         _named(inversions(rows, passes(given["outcomes"], [source]), resamples(rows["prompt_id"], draws, seed)),
                table=name, source=source)
         for name, rows in pairs.items() for source in _others(given, rows))
+    votes = given["test_cases"].filter(pl.col("source") == "vote")
+    if (votes["kind"] == "answer").any():
+        runs = given["executions"]
+        made["vote_bounds"] = _stacked([
+            *(inverted_at_most(rows, runs, name, resamples(rows["prompt_id"], draws, seed))
+              for name, rows in pairs.items()),
+            halves(runs, votes, resamples(votes["prompt_id"], draws, seed), seed)])
     if given["true_outcomes"].height:
         known = truth_of_tests(given["true_outcomes"])
         made["standings"] = _stacked(
             _named(standings(rows, known, resamples(rows["prompt_id"], draws, seed)), table=name)
             for name, rows in pairs.items())
-        votes = given["test_cases"].filter(pl.col("source") == "vote")
         made["calibration"] = calibration(votes, given["true_cases"],
                                           draws=resamples(votes["prompt_id"], draws, seed))
     return {name: _fitted(made.get(name), columns) for name, columns in TABLES.items()}
