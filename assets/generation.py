@@ -8,6 +8,7 @@ import polars as pl
 
 from assets import views
 from assets.dataset import Importer, PreferenceDataset
+from assets.given_fields import check_fields
 from assets.stage import Means, Output, Stage, Tables
 from generators.sample import Sample
 from generators.turns import Errand, collect_served
@@ -16,10 +17,12 @@ from schemas.funnel import Count, count
 
 
 def prompts(dataset: PreferenceDataset) -> Stage:
-    """The stage that reads the prompts."""
+    """The stage that reads the prompts, and sees that their fields hold what later stages take from them."""
 
     def make(_: Means, __: Tables) -> Output:
-        return Output.of("prompts", dataset.prompts())
+        made = dataset.prompts()
+        check_fields(dataset, made.table)
+        return Output.of("prompts", made)
 
     return Stage(name="prompts", meaning=PROMPTS.meaning, writes={"prompts": PROMPTS}, needs=(), make=make,
                  show={"prompts": views.prompts})

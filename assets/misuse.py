@@ -8,6 +8,7 @@ from feedback.testcases.answers import Answers
 from feedback.testcases.execute import Execute
 from feedback.testcases.generate import Generate
 from feedback.testcases.given import Given
+from feedback.testcases.given_tests import GivenTests
 from feedback.testcases.mutate import Mutate
 from feedback.testcases.references import SOURCE as REFERENCE
 from feedback.testcases.references import References
@@ -77,7 +78,7 @@ def check_tests(dataset: "PreferenceDataset") -> None:
     given = [name for name in (*_TABLES, *_LATER) if getattr(dataset, name) not in (None, ())]
     if not labels and not given:
         if isinstance(dataset.truth, References | Given):
-            raise ConfigError(f"{dataset.name}: truth={_named(dataset.truth)} needs executions; write a function "
+            raise ConfigError(f"{dataset.name}: truth={named(dataset.truth)} needs executions; write a function "
                               "(messages, text) -> quality, or make the tables of test cases")
         return
     if not labels:
@@ -131,7 +132,7 @@ def _check_kinds(dataset: "PreferenceDataset") -> None:
             part, References) and part.hidden else runs
         if kind != runs and (kind, runs) != ("tests", "call"):
             told = f"programs(kind={runs!r})" if dataset.programs else "answers()"
-            raise ConfigError(f"{dataset.name}: {_named(part)} is of kind {kind!r}, and {told} reads {runs!r}; make "
+            raise ConfigError(f"{dataset.name}: {named(part)} is of kind {kind!r}, and {told} reads {runs!r}; make "
                               "them of one kind")
     if any(isinstance(part, Generate) and not part.expected for part in dataset.case_sources):
         raise ConfigError(f"{dataset.name}: generate_inputs writes no expected outputs; in test_cases write "
@@ -146,9 +147,11 @@ def _check_inputs(dataset: "PreferenceDataset") -> None:
         raise ConfigError(f"{dataset.name}: mutate_inputs() changes the arguments of calls that other parts of "
                           "test_inputs make; write programs() of kind 'call', and "
                           "test_inputs=(generate_inputs(...), mutate_inputs())")
-    if lone := [part for part in dataset.case_sources if isinstance(part, Generate) and part not in parts]:
-        raise ConfigError(f"{dataset.name}: test_cases= holds what {', '.join(lone[0].names)} writes, and test_inputs= "
-                          "does not, so that nothing would run on it; give the same to both")
+    written = [part for part in dataset.case_sources if isinstance(part, Generate | GivenTests)]
+    if lone := [part for part in written if part not in parts]:
+        what = f"what {', '.join(lone[0].names)} writes" if isinstance(lone[0], Generate) else named(lone[0])
+        raise ConfigError(f"{dataset.name}: test_cases= holds {what}, and test_inputs= does not, so that nothing would "
+                          "run on it; give the same to both")
 
 
 def _check_sources(dataset: "PreferenceDataset", labels: "list[Label]") -> None:
@@ -162,7 +165,7 @@ def _check_sources(dataset: "PreferenceDataset", labels: "list[Label]") -> None:
                               f"{', '.join(sorted(made))}; add what makes them, or leave the source out")
         counted = {*(sources or made), *wanted}
         if dataset.truth in dataset.case_sources and source_of(dataset.truth) in counted:
-            raise ConfigError(f"{dataset.name}: truth={_named(dataset.truth)} also makes the labels, so that it would "
+            raise ConfigError(f"{dataset.name}: truth={named(dataset.truth)} also makes the labels, so that it would "
                               "judge itself; leave it out of truth, or out of the labels' sources")
 
 
@@ -213,6 +216,9 @@ def _aspects(jury: "Jury") -> set[str]:
     return set(jury.aspects) if isinstance(jury, Rate) else {jury.aspect}
 
 
-def _named(part: object) -> str:
+def named(part: object) -> str:
+    """A part of a recipe as it is written there, for messages."""
+    if isinstance(part, GivenTests):
+        return f"given_tests({part.field!r})"
     return {References: "by_reference()", Given: "given()", Generate: "generate_inputs()", Pair: "pair()"}.get(
         type(part), repr(part)[:60])

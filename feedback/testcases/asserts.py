@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from feedback.testcases.sandbox.codec import Unsupported, decode, encode, same_value
+from feedback.testcases.sandbox.codec import decode, encode, same_value
 
 MOST = 1 << 16
 """Largest length, and largest number of bits, that arithmetic on literals may give."""
@@ -91,7 +91,8 @@ def _silent(statement: ast.stmt, names: set[str]) -> bool:
     if isinstance(statement, ast.Import | ast.ImportFrom | ast.Pass):
         return True
     if isinstance(statement, ast.Assign):
-        return not any(isinstance(each, ast.Call) for each in ast.walk(statement.value))
+        return not any(isinstance(each, ast.Call) for each in ast.walk(statement.value)) and not _renames(
+            statement, names)
     if not isinstance(statement, ast.Expr):
         return False
     value = statement.value
@@ -99,6 +100,14 @@ def _silent(statement: ast.stmt, names: set[str]) -> bool:
             value.func.id == "check" or value.func.id.startswith("test")):
         return all(isinstance(each, ast.Name) and each.id in names for each in value.args)
     return isinstance(value, ast.Constant)
+
+
+def _renames(assignment: ast.Assign, names: set[str]) -> bool:
+    """Whether an assignment gives a new meaning to a name that assertions are read by."""
+    same = isinstance(assignment.value, ast.Name) and assignment.value.id in names
+    read = _MAKERS.keys() | (set() if same else names)
+    return any(isinstance(each, ast.Name) and each.id in read for target in assignment.targets
+               for each in ast.walk(target))
 
 
 def _case(test: ast.expr, names: set[str]) -> Case | None:
@@ -114,7 +123,7 @@ def _case(test: ast.expr, names: set[str]) -> Case | None:
             return Case(_arguments(left, names), encode(None))
         if isinstance(comparison, ast.Lt | ast.LtE):
             return _near(left, right, names)
-    except (ValueError, Unsupported):
+    except (ValueError, TypeError, OverflowError):
         pass
     return None
 
@@ -174,7 +183,7 @@ def _made(name: str, arguments: list[Any]) -> Any:
         raise ValueError("not a literal")
     try:
         return _MAKERS[name](*arguments)
-    except TypeError:
+    except (TypeError, OverflowError):
         raise ValueError("not a literal") from None
 
 

@@ -1,6 +1,6 @@
 """Inputs and cases that need no model: from the prompts' own fields and references, from people, from references."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,11 +9,11 @@ import polars as pl
 
 from feedback.testcases.programs import meta_of
 from feedback.testcases.sandbox.codec import encode
-from feedback.testcases.values import FAILED
+from feedback.testcases.values import FAILED, vote_key
 from generators.made import Made
 from schemas import RESPONSES, TEST_CASES, TEST_INPUTS
 from schemas.errors import ConfigError, SchemaError
-from schemas.funnel import count
+from schemas.funnel import Count, count
 from schemas.ids import text_digest
 from schemas.responses import response_id
 from schemas.test_cases import CASE_SOURCES, case_id
@@ -23,52 +23,79 @@ REFERENCE = "reference"
 """The model of responses that are the prompts' reference solutions."""
 
 
+Said = tuple[str, str, str | None]
+"""An input, its kind first, and what is expected of it, if that is said; both encoded."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Given:
-    """Takes inputs and cases from the prompts; see `given`."""
+    """Takes inputs and cases from the prompts; see `given`, and `given_tests` for test programs."""
 
     field: str
     kind: str
     source: str
 
     def test_inputs(self, prompts: pl.DataFrame) -> Made:
-        """The inputs as TEST_INPUTS rows, equal ones of a prompt once; prompts without are dropped as "no inputs"."""
-        rows = {(prompt, value) for prompt, value, _ in self._found(prompts)}
-        table = input_rows((prompt, self.kind, value, [self.source]) for prompt, value in rows)
-        return Made(table, self._counts("test_inputs", prompts, table))
+        """The inputs as TEST_INPUTS rows; prompts without are dropped as "no inputs".
+
+        Counts inputs too, dropped as "duplicate", and test programs, dropped by what they lack.
+        """
+        dropped = Counter[str]()
+        tests = [*self.read(prompts, dropped)]
+        found = [(prompt, kind, value) for prompt, said in tests for kind, value, _ in said]
+        table = input_rows((*one, [self.source]) for one in set(found))
+        again = +Counter({"duplicate": len(found) - table.height})
+        return Made(table, [*self._counts("test_inputs", prompts, table, len(tests), dropped),
+                            *count("test_inputs", "inputs", len(found), out=table.height, dropped=again)])
 
     def test_cases(self, prompts: pl.DataFrame) -> Made:
-        """The cases as TEST_CASES rows; prompts without are dropped as "no cases"."""
-        rows = {(prompt, value): expected for prompt, value, expected in self._found(prompts) if expected is not None}
-        table = case_rows((prompt, self.kind, value, self.source, expected, None, None)
-                          for (prompt, value), expected in rows.items())
-        return Made(table, self._counts("test_cases", prompts, table))
+        """The cases as TEST_CASES rows; prompts without are dropped as "no cases".
 
-    def _found(self, prompts: pl.DataFrame) -> Iterator[tuple[str, str, str | None]]:
+        Counts inputs of which something is expected too, dropped as "contradiction" where two things are expected, and
+        test programs, dropped by what they lack.
+        """
+        dropped, expected = Counter[str](), defaultdict[tuple[str, str, str], set[str]](set)
+        tests = [*self.read(prompts, dropped)]
+        for prompt, kind, value, output in ((prompt, *one) for prompt, said in tests for one in said):
+            if output is not None:
+                expected[prompt, kind, value].add(output)
+        agreed = {one: min(outputs) for one, outputs in expected.items()
+                  if len({vote_key(one[1], output) for output in outputs}) == 1}
+        table = case_rows((*one, self.source, output, None, None) for one, output in agreed.items())
+        differ = +Counter({"contradiction": len(expected) - table.height})
+        return Made(table, [*self._counts("test_cases", prompts, table, len(tests), dropped),
+                            *count("test_cases", "inputs", len(expected), out=table.height, dropped=differ)])
+
+    def read(self, prompts: pl.DataFrame, dropped: Counter[str]) -> Iterator[tuple[str, list[Said]]]:
+        """Each item of the field with its prompt, as inputs and what is expected of them."""
         for prompt, meta in prompts.select("prompt_id", "meta").iter_rows():
             items = meta_of(meta, prompt).get(self.field) or []
             if not isinstance(items, list):
                 raise SchemaError(f"prompts: field '{self.field}' of {prompt} is no list; write a list of inputs, or "
-                                  'of {"input": ..., "expected": ...}')
+                                  f'of {{"input": ..., "expected": ...}}; test programs are read by '
+                                  f"given_tests('{self.field}')")
             for item in items:
-                yield prompt, *self._case(item, prompt)
+                yield prompt, [self._case(item, prompt)]
 
-    def _case(self, item: Any, prompt: str) -> tuple[str, str | None]:
+    def _case(self, item: Any, prompt: str) -> Said:
         value, expected = (item["input"], item.get("expected")) if isinstance(item, dict) and "input" in item else (
             item, None)
         has = isinstance(item, dict) and "expected" in item
         if self.kind == "call":
             if not isinstance(value, list):
-                raise SchemaError(f"prompts: an input of {prompt} is no list; write the list of positional arguments")
-            return encode(value, ordered=True), encode(expected) if has else None
+                raise SchemaError(f"prompts: an input of {prompt} is no list; write the list of positional arguments; "
+                                  f"tests such as 'assert f(1) == 2' are read by given_tests('{self.field}')")
+            return "call", encode(value, ordered=True), encode(expected) if has else None
         if not isinstance(value, str) or (has and not isinstance(expected, str)):
             raise SchemaError(f"prompts: an input or output of {prompt} is no text")
-        return value, expected
+        return self.kind, value, expected
 
-    def _counts(self, step: str, prompts: pl.DataFrame, table: pl.DataFrame) -> list[Any]:
+    def _counts(self, step: str, prompts: pl.DataFrame, table: pl.DataFrame, read: int,
+                dropped: Counter[str]) -> list[Count]:
         out = table["prompt_id"].n_unique()
         without = Counter({f"no {step.removeprefix('test_')}": prompts.height - out} if prompts.height > out else {})
-        return count(step, "prompts", prompts.height, out=out, dropped=without)
+        told = count(step, "tests", read + dropped.total(), out=read, dropped=dropped) if self.kind == "tests" else []
+        return [*count(step, "prompts", prompts.height, out=out, dropped=without), *told]
 
 
 def given(field: str = "tests", kind: str = "call", source: str = "human") -> Given:
@@ -79,10 +106,15 @@ def given(field: str = "tests", kind: str = "call", source: str = "human") -> Gi
     of another form.
     """
     if kind not in ("call", "stdin"):
-        raise ConfigError(f"given: kind={kind!r} must be 'call' or 'stdin'")
+        raise ConfigError(f"given: kind={kind!r} must be 'call' or 'stdin'; given_tests({field!r}) reads test programs")
+    return Given(field=field, kind=kind, source=some_source("given", source))
+
+
+def some_source(step: str, source: str) -> str:
+    """The source; ConfigError where nobody can have given cases as such."""
     if source not in CASE_SOURCES or source == "vote":
-        raise ConfigError(f"given: source={source!r} must be human, reference or model")
-    return Given(field=field, kind=kind, source=source)
+        raise ConfigError(f"{step}: source={source!r} must be human, reference or model")
+    return source
 
 
 def answer_inputs(prompts: pl.DataFrame) -> Made:

@@ -4,12 +4,13 @@ import ast
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
+from feedback.testcases.called import tested
 from generators.made import Made
 from schemas import PROGRAMS
 from schemas.errors import ConfigError, SchemaError
@@ -95,11 +96,12 @@ def programs(language: str = "python", entry: str | None = "entry_point", kind: 
     """Find the program in each response.
 
     `kind` is how it will be run: "call" (a function is called) or "stdin" (it reads a text). `entry` is the field of
-    the prompt's meta that names the function; where there is none, it is the last function that the prompt's own code
-    begins, else the last that the response defines. Where a response has fences, the last one that defines the entry
-    counts. Where the prompt is unfinished code and the response has no fence, the two are joined and cut where the
-    completion stops to parse or begins to use what it defined (HumanEval, Chen et al. 2021, stops at such lines). A
-    program that does not parse is a program: running it fails. Raises ConfigError on what cannot be.
+    the prompt's meta that names the function, or holds the tests that call it; where there is none, it is the last
+    function that the prompt's own code begins, else the last that the response defines. Where a response has fences,
+    the last one that defines the entry counts. Where the prompt is unfinished code and the response has no fence, the
+    two are joined and cut where the completion stops to parse or begins to use what it defined (HumanEval, Chen et al.
+    2021, stops at such lines). A program that does not parse is a program: running it fails. Raises ConfigError on what
+    cannot be.
     """
     if language not in LANGUAGES:
         raise ConfigError(f"programs: no language is called {language!r}; use one of {', '.join(LANGUAGES)}")
@@ -123,10 +125,21 @@ def defined(source: str) -> list[str]:
 
 
 def entry_of(messages: Sequence[Message], meta: str | None, field: str | None) -> str | None:
-    """The function to call: what the prompt's meta says, else the last one that the prompt's own code begins."""
+    """The function to call: what the prompt's meta says, else the last one that the prompt's own code begins.
+
+    Where the field holds no name but tests, it is the function that they call.
+    """
     named = meta_of(meta).get(field) if field else None
+    if isinstance(named, list) or (isinstance(named, str) and len(named.split()) > 1):
+        named = tested_by([named] if isinstance(named, str) else named)
     begun = _DEF.findall(_said(messages))
     return str(named) if named else begun[-1] if begun else None
+
+
+def tested_by(tests: Iterable[Any]) -> str | None:
+    """The function that most assertions of test programs call: see `tested`."""
+    trees = map(parsed, (text for text in tests if isinstance(text, str)))
+    return tested(tree for tree in trees if tree is not None)
 
 
 def meta_of(meta: str | None, prompt: str = "a prompt") -> dict[str, Any]:
@@ -147,6 +160,14 @@ def parsed(source: str) -> ast.Module | None:
             return ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
+
+
+def code_of(messages: Sequence[Message]) -> str | None:
+    """The code that a prompt begins, bare or in a fence, with a body where it lacks one; None where there is none."""
+    said = _said(messages)
+    tries = [said, *(body for name, body in _FENCE.findall(said) if name.lower() in FENCES["python"])]
+    texts = (f"{text}\n{body}" for text in tries if _DEF.search(text) for body in ("", "    pass\n"))
+    return next((text for text in texts if parsed(text) is not None), None)
 
 
 def _said(messages: Sequence[Message]) -> str:

@@ -1,11 +1,13 @@
-"""Test programs that models write: made to run by themselves, what they lack, and what their syntax says of them."""
+"""Test programs: made to run by themselves, what they lack, and what their syntax says of those that models write."""
 
 import ast
+import sys
 from collections import defaultdict
 from collections.abc import Iterator
 
 import polars as pl
 
+from feedback.testcases.called import GIVEN, taken
 from feedback.testcases.programs import entry_of, parsed
 from feedback.testcases.smells import NEEDED, is_assertion, smells, smells_of
 from generators.made import Made
@@ -14,15 +16,20 @@ LACKS = dict(zip(NEEDED, ("does not parse", "asserts nothing", "never calls the 
 """Why a test that lacks what every test needs can say nothing."""
 UNRUN = "runs no assertion"
 """Why a test passes whatever the program does: what it asserts waits for a test runner."""
+FOREIGN = "imports more than the standard library"
+"""Why a test fails whatever the program does: the sandbox has nothing else."""
 _DEFINED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 def run_by_itself(test: str) -> str:
-    """The test program with a call of each of its test functions that nothing calls, as a test runner would."""
+    """The test program with a call of each of its test functions that nothing calls, as a test runner would.
+
+    A function that takes the function under test (HumanEval's `check`) is given it.
+    """
     tree = parsed(test)
     called = {node.func.id for part in tree.body if not _waits(part) for node in ast.walk(part) if isinstance(
         node, ast.Call) and isinstance(node.func, ast.Name)} if tree else set()
-    calls = [f"{name}()\n" for name in _tests(tree) if name not in called] if tree else []
+    calls = [f"{name}({given})\n" for name, given in _tests(tree) if name not in called] if tree else []
     return "".join([test.rstrip("\n"), "\n\n" if calls else "\n", *calls])
 
 
@@ -31,14 +38,18 @@ def lacks(test: str, entry: str | None) -> str | None:
     found = smells_of(test, entry)
     lacking = next((why for name, why in LACKS.items() if not found.get(name, True)), None)
     tree = parsed(run_by_itself(test))
-    return lacking or (None if tree is not None and any(map(is_assertion, _run(tree))) else UNRUN)
+    if lacking or tree is None:
+        return lacking or LACKS["parses"]
+    ran = [*_run(tree)]
+    return UNRUN if not any(map(is_assertion, ran)) else FOREIGN if any(map(_foreign, ran)) else None
 
 
 def smells_of_inputs(prompts: pl.DataFrame, test_inputs: pl.DataFrame, field: str = "entry_point") -> Made:
-    """MEASUREMENTS rows of the test programs among the inputs: see `smells`."""
+    """MEASUREMENTS rows of the test programs that models wrote, among the inputs: see `smells`."""
     entries = pl.DataFrame([(prompt, entry_of(messages, meta, field)) for prompt, messages, meta in prompts.select(
         "prompt_id", "messages", "meta").iter_rows()], {"prompt_id": pl.String, "entry": pl.String}, orient="row")
-    written = test_inputs.filter(pl.col("kind") == "tests").join(entries, on="prompt_id", how="left")
+    by_models = pl.col("makers").list.set_difference(["human", "reference"]).list.len() > 0
+    written = test_inputs.filter((pl.col("kind") == "tests") & by_models).join(entries, on="prompt_id", how="left")
     return smells(written.select("value", "entry", test_id="input_id"))
 
 
@@ -64,10 +75,20 @@ def _waits(part: ast.stmt) -> bool:
         isinstance(node, ast.Name) and node.id == "__name__" for node in ast.walk(part.test))
 
 
-def _tests(tree: ast.Module) -> Iterator[str]:
-    """The test functions at the top level that can be called as they are."""
+def _foreign(node: ast.AST) -> bool:
+    """Whether a node imports what the standard library does not hold."""
+    names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [
+        "" if node.level else node.module or ""] if isinstance(node, ast.ImportFrom) else []
+    return any(name.partition(".")[0] not in sys.stdlib_module_names for name in names)
+
+
+def _tests(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """The test functions at the top level that can be called as they are, or with the function under test."""
     for node in tree.body:
-        if isinstance(node, ast.FunctionDef) and node.name.startswith("test"):
-            needed = len(node.args.posonlyargs) + len(node.args.args) - len(node.args.defaults)
-            if needed == 0 and all(value is not None for value in node.args.kw_defaults):
-                yield node.name
+        if isinstance(node, ast.FunctionDef) and (node.name.startswith("test") or node.name == "check"):
+            takes = [each.arg for each in (*node.args.posonlyargs, *node.args.args)]
+            needed = takes[:len(takes) - len(node.args.defaults)]
+            functions = [GIVEN] if node.name != "check" else [GIVEN, *taken(node)]
+            given = GIVEN if len(needed) == 1 and needed[0] in functions else ""
+            if (given or not needed) and all(value is not None for value in node.args.kw_defaults):
+                yield node.name, given

@@ -7,6 +7,7 @@ from functools import partial
 from rich.console import Console
 
 from assets.chatlogs import prompts_of
+from assets.given_fields import check_fields
 from assets.home import Home
 from assets.recipe import build_name, build_stages
 from generators.engines import Engine, key_of
@@ -30,6 +31,7 @@ def run(name: str, ping: bool, console: Console) -> None:
     if engines:
         say(f"engines  {', '.join(engines)}; budget: {ready.tell_budget(ready.budget_of(dataset))}")
     made, broken = prompts_of(dataset, Home.find().root)
+    check_fields(dataset, made.table)
     licences = sorted(set(made.table["licences"].explode().to_list()))
     say(f"prompts  {made.table.height:,} in {made.table['group'].n_unique():,} groups, "
                   f"licences: {', '.join(licences)}")
