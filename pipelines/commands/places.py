@@ -36,4 +36,4 @@ def file_of(build: Build, table: str) -> Path:
 
 def scan(build: Build, table: str) -> pl.LazyFrame:
     """A table, lazily."""
-    return pl.scan_parquet(file_of(build, table))
+    return pl.scan_parquet(file_of(build, table), glob=False)

@@ -42,7 +42,7 @@ def run(dataset: str | None, table: str | None, name: str | None, limit: int, sq
         return
     build = newest(dataset, name)
     if sql is not None:
-        _print_answer(_query(build, sql).head(limit), console)
+        _print_answer(query(build, sql).head(limit), console)
     elif table is not None:
         _print(scan(build, table).head(limit).collect(), console)
     else:
@@ -64,12 +64,14 @@ def _rows(build: Build, table: str) -> str:
     return f"{scan(build, table).select(pl.len()).collect().item():,}" if build.file(table).exists() else ""
 
 
-def _query(build: Build, sql: str) -> pl.DataFrame:
+def query(build: Build, sql: str) -> pl.DataFrame:
+    """The answer to a query over a build's tables; ConfigError where DuckDB refuses it."""
     import duckdb
 
     with duckdb.connect() as connection:
         for table in tables_of(build):
-            connection.execute(f"create view {table} as from read_parquet('{build.file(table)}')")
+            file = str(build.file(table)).replace("'", "''")
+            connection.execute(f"create view {table} as from read_parquet('{file}')")
         try:
             return pl.DataFrame(pl.from_arrow(connection.sql(sql).to_arrow_table()))
         except duckdb.Error as error:

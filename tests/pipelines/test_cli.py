@@ -14,13 +14,16 @@ from typer.testing import CliRunner
 from assets.home import Build, Home
 from assets.recipe import build_stages
 from exports.check import verify
+from exports.leaving import leaving_folder
 from feedback.jury.compare import compare
 from generators.engines import Budget
 from generators.sample import sample
 from pipelines import catalog
 from pipelines.cli import app
 from pipelines.commands import build, ready
-from pipelines.commands.places import newest
+from pipelines.commands.places import newest, scan
+from pipelines.commands.show import query
+from schemas import MEASUREMENTS
 from tests.pipelines.conftest import Site
 
 
@@ -63,6 +66,18 @@ def test_show_lists_the_builds(home: Home, demo: Build) -> None:
 def test_show_answers_sql_over_the_tables(home: Home, demo: Build) -> None:
     told = winnow("show", "demo", "--sql", "select count(*) as pairs from kept")
     assert str(table(demo, "kept").height) in told
+
+
+def test_tables_are_read_wherever_the_home_lies(tmp_path: Path) -> None:
+    place = Build(tmp_path / "o'brien [1]" / "builds" / "demo" / "one")
+    row = {"subject_id": "p", "name": "length", "value": 1.0, "source": "test"}
+    place.write("measurements", MEASUREMENTS, pl.DataFrame(pl.from_arrow(MEASUREMENTS.rows([row]))))
+    assert scan(place, "measurements").collect().height == 1
+    assert query(place, "select name from measurements")["name"].to_list() == ["length"]
+    (place.folder / "prompts").mkdir(parents=True)
+    pl.DataFrame({"prompt_id": ["p"], "text": ["Write to ann@example.org."]}).write_parquet(
+        place.folder / "prompts" / "train.parquet")
+    assert [alarm.row for alarm in leaving_folder(place.folder)] == ["prompts/p"]
 
 
 def test_show_prints_rows_of_a_table(home: Home, demo: Build) -> None:
