@@ -99,18 +99,18 @@ class Build:
             table.write_pieces((piece.to_arrow() for piece in rows), self.file(name), quarantine=aside)
         return self.file(name)
 
-    def read(self, name: str, table: Table | None = None) -> pl.DataFrame:
+    def read(self, name: str) -> pl.DataFrame:
         """A table of this build."""
-        return pl.DataFrame(pl.from_arrow(self._known(name, table).read(self.file(name))))
+        return pl.DataFrame(pl.from_arrow(self._known(name).read(self.file(name))))
 
     def read_pieces(self, name: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
         """The same in pieces, in their order, for who needs little of a large table."""
         return self._known(name).read_pieces(self.file(name), columns)
 
-    def _known(self, name: str, table: Table | None = None) -> Table:
+    def _known(self, name: str) -> Table:
         if not self.file(name).exists():
             raise ConfigError(f"{self.dataset}/{self.name} has no table '{name}' yet; build it first")
-        return table or TABLES.get(name) or _SAME_SCHEMA[name]
+        return TABLES.get(name) or _SAME_SCHEMA[name]
 
     def funnel(self, stages: Collection[str] | None = None) -> pl.DataFrame:
         """What every step so far took in, gave out, dropped and failed.

@@ -83,7 +83,7 @@ class Read:
             try:
                 prompts.add(self._row(usable(record)), usable(record).place)
             except Broken as broken:
-                tolerate(broken, self.on_error, dropped, self.path)
+                tolerate(broken, self.on_error, dropped)
         table = prompts.table()
         kept = table if self.limit is None else table.head(self.limit)
         dropped += prompts.dropped + Counter({"over the limit": table.height - kept.height})
@@ -193,7 +193,7 @@ def usable(record: Record | Broken) -> Record:
     return record
 
 
-def tolerate(broken: Broken, on_error: OnError, dropped: Counter[str], path: str) -> None:
+def tolerate(broken: Broken, on_error: OnError, dropped: Counter[str]) -> None:
     """Count a broken record, or raise it where broken records stop the reading."""
     if on_error == "stop":
         raise broken

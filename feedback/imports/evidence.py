@@ -84,7 +84,7 @@ def gather(path: str, row_of: Callable[[Record], Row], on_error: OnError, limit:
         except Unfit as unfit:
             dropped[str(unfit)] += 1
         except Broken as broken:
-            tolerate(broken, on_error, dropped, path)
+            tolerate(broken, on_error, dropped)
     if not rows:
         raise InputError(nothing(path, total, dropped))
     taken = set(sorted(prompts.rows.keys() - prompts.conflicts)[:limit])

@@ -58,7 +58,7 @@ def _chat(key: str, user: str | None, history: Mapping[str, Any], fields: Mappin
     beside = _beside(kept, above)
     main = path_to(_current(history, messages), parents)
     turns = [_turn(name, message, above[name], name in main, name in beside) for name, message in kept.items()]
-    signals, unread = rated(fields, kept, above, user)
+    signals, unread = rated(fields, kept, above)
     return Conversation(key=key, user=user, turns=turns, signals=[*signals, *_edits(kept)], dropped=+dropped,
                         dropped_signals=unread)
 

@@ -21,8 +21,8 @@ def is_feedback(fields: Mapping[str, Any]) -> bool:
         "snapshot" in fields or "message_id" in fields["meta"])
 
 
-def rated(fields: Mapping[str, Any], kept: Mapping[str, Message], above: Mapping[str, str | None],
-          user: str | None) -> tuple[list[Signal], Counter[str]]:
+def rated(fields: Mapping[str, Any], kept: Mapping[str, Message],
+          above: Mapping[str, str | None]) -> tuple[list[Signal], Counter[str]]:
     """The signals of a record's ratings, and how many say nothing, by reason."""
     signals: list[Signal] = []
     unread: Counter[str] = Counter()

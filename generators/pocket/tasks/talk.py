@@ -17,11 +17,6 @@ CRITIQUE_ASK = "Check the answer and say what is wrong with it."
 REFINE_ASK = "Write the answer again, improved."
 FEEDBACK_ASK = "What kind of feedback is this reply: {classes}?\n<reply>\n{reply}\n</reply>"
 
-INPUTS_SCHEMA: Mapping[str, Any] = {
-    "type": "object", "properties": {"inputs": {"type": "array", "items": {"type": "array"}}},
-    "required": ["inputs"], "additionalProperties": False,
-}
-
 _REPLIES: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "positive": (("thanks", "thank you", "great", "perfect", "nice", "wonderful", "super"),
                  (", that helps", ", exactly right", ", well done", ", just what I need", ", that works"),
