@@ -241,8 +241,10 @@ return f'ESCAPED by {found}' if found else 'no way'"""),
     call("a clone that makes namespaces", "return tried(clone=lambda: system(56, 0x10000000 | 17, 0, 0, 0, 0), clone3=lambda: system(435, 0, 88))"),
     call("the x32 numbers", "return tried(x32=lambda: system(0x40000000 + 39))", statuses=frozenset({"error"})),
     call("SysV and POSIX memory", """
-from multiprocessing import shared_memory
-return tried(sysv=lambda: system(29, 4711, 4096, 0o1666), queue=lambda: system(68, 4711, 0o1666), posix=lambda: shared_memory.SharedMemory('winnow', True, 4096))"""),
+def posix():
+    from _posixshmem import shm_open
+    shm_open('/winnow-x', os.O_CREAT | os.O_RDWR, 0o600)
+return tried(sysv=lambda: system(29, 4711, 4096, 0o1666), queue=lambda: system(68, 4711, 0o1666), posix=posix)"""),
     call("memory that is written and run", """
 import mmap
 return tried(map=lambda: mmap.mmap(-1, 4096, prot=7), protect=lambda: system(10, 0x10000, 4096, 7))"""),

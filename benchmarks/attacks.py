@@ -173,6 +173,8 @@ def _left_beneath(sandbox: Sandbox) -> list[str]:
     left = []
     for worker in sandbox._pool:
         first = worker.process.pid
+        for _ in range(2 * (sandbox.isolation == "bubblewrap")):     # it stays above, once outside and once inside
+            first = int(_children(first)[0])
         servers = _children(first)
         left += [f"beneath {first}: {child}" for child in [*servers[1:], *_children(int(servers[0]))]]
     return left

@@ -128,6 +128,13 @@ def f(x):
         assert value(started, source, 0) == (True, False, known)
 
 
+def test_a_python_that_a_command_finds_on_a_path_of_its_own_is_the_one_that_serves(tmp_path: Path) -> None:
+    (tmp_path / "python3").symlink_to(os.path.realpath(sys.executable))
+    with Sandbox(command=("env", "-i", f"PATH={tmp_path}:/usr/bin:/bin"), workers=1) as sandbox:
+        assert sandbox.environment.split("/")[1] == "cpython-" + ".".join(map(str, sys.version_info[:3]))
+        assert value(sandbox, "import decimal\ndef f(x): return str(decimal.Decimal(x))", 5) == "5"
+
+
 def test_a_program_that_fills_the_standard_error_stops_no_other() -> None:
     complain = "import os, sys\ndef f(x):\n    os.write(2, bytes(50000))\n    print('!', file=sys.stderr)\n    return x"
     with Sandbox(workers=1, limits=Limits(wall_s=10)) as sandbox:

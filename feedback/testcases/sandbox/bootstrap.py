@@ -28,7 +28,7 @@ WRAPPED = "wrapped"
 PROGRAM = f"""
 import os, sys
 if sys.argv[1:] == ["{WRAPPED}"]:
-    os.execve(sys.executable, sys.orig_argv[:-1], {ENVIRONMENT})
+    os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:-1]], {ENVIRONMENT})
 """ + """
 import _frozen_importlib_external, json, marshal, struct, types
 os.dup2(0, 3), os.dup2(1, 4)

@@ -16,7 +16,7 @@ from schemas.errors import SandboxError
 
 _LENGTH = struct.Struct("<I")
 PATIENCE_S = 60.0
-PIPE_BYTES = 1 << 20
+PIPE_BYTES = 1 << 19
 """Enough for all a fork server is sent first, so that the next need not wait for it to start."""
 REMEDY = "See docs/sandbox.md for what each isolation needs"
 REMEDIES = {"namespaced": "It needs user namespaces that anyone may make (on Ubuntu: sysctl "
