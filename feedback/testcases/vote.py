@@ -91,10 +91,12 @@ def vote_outputs(min_voters: int = 5, share: float = 0.0) -> Vote:
     return Vote(min_voters=min_voters, share=share)
 
 
-def agreement(cases: pl.DataFrame) -> pl.DataFrame:
-    """TEST_CASES rows of several sources with `agreement` filled: do all sources of the input expect the same?"""
-    keys = [_key(kind, expected) or "" for kind, expected in cases.select("kind", "expected").iter_rows()]
-    keyed = cases.with_columns(key=pl.Series(keys, dtype=pl.String))
+def agreement(cases: pl.DataFrame, maths: MathsWorkers | None = None) -> pl.DataFrame:
+    """TEST_CASES rows of several sources with `agreement` filled: do all sources of the input expect the same?
+
+    Stated answers agree where they are proved equal, as in a vote; `maths` is as there.
+    """
+    keyed = cases.with_columns(key=pl.Series(_keys(cases, maths), dtype=pl.String))
     several = pl.col("source").n_unique().over("input_id") > 1
     same = pl.col("key").n_unique().over("input_id") == 1
     return keyed.with_columns(agreement=pl.when(several).then(same)).drop("key").sort("test_id")
@@ -153,6 +155,22 @@ def _case(prompt: str, input_: str, kind: str, votes: dict[str, Counter[str]], b
     voters = sum(vote.total() for vote in votes.values())
     return {"test_id": case_id(input_, "vote", expected), "prompt_id": prompt, "input_id": input_, "kind": kind,
             "source": "vote", "expected": expected, "voters": voters, "share": votes[best].total() / voters}
+
+
+def _keys(cases: pl.DataFrame, maths: MathsWorkers | None) -> list[str]:
+    """What each case expects, counted under; stated answers to one prompt that are proved equal as one of them."""
+    named = [(input_, kind, _key(kind, expected) or "")
+             for input_, kind, expected in cases.select("input_id", "kind", "expected").iter_rows()]
+    stated: dict[str, set[str]] = defaultdict(set)
+    for input_, kind, key in named:
+        if kind == "answer":
+            stated[input_].add(key)
+    differ = {input_: sorted(keys) for input_, keys in stated.items() if len(keys) > 1}
+    if not differ:
+        return [key for *_, key in named]
+    with MathsWorkers() if maths is None else nullcontext(maths) as workers:
+        groups = {input_: merge(keys, workers).group for input_, keys in differ.items()}
+    return [groups.get(input_, {}).get(key, key) for input_, _, key in named]
 
 
 def _key(kind: str, output: str) -> str | None:

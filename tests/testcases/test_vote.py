@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from feedback.testcases.given import case_rows
 from feedback.testcases.maths.equal import Equal
 from feedback.testcases.maths.workers import MathsWorkers
 from feedback.testcases.sandbox.codec import decode, encode
@@ -136,6 +137,17 @@ def test_agreement_is_told_where_two_sources_know_an_input() -> None:
                   (the_input("p", 1), "vote"): False, (the_input("p", 1), "model"): False,
                   (the_input("p", 2), "vote"): None}
     TEST_CASES.conform(told.to_arrow())
+
+
+def test_stated_answers_of_two_sources_agree_where_they_are_proved_equal() -> None:
+    expected = {"p": (r"2\sqrt{2}", r"\sqrt{8}"), "q": (r"2\sqrt{2}", r"\sqrt{2}"), "r": ("0.5", r"\frac12")}
+    table = case_rows((prompt, "answer", "", source, text, None, None) for prompt, texts in expected.items()
+                      for source, text in zip(("vote", "reference"), texts, strict=True))
+    told = agreement(table).select("prompt_id", "agreement").unique().sort("prompt_id").rows()
+    assert told == [("p", True), ("q", False), ("r", True)]
+    assert fates(agreed(table).counts, "cases") == {"in": 3, "out": 2, "sources differ": 1}
+    unproved = agreement(table, Unsure()).filter(pl.col("agreement")).select("prompt_id").unique()
+    assert unproved["prompt_id"].to_list() == ["r"]
 
 
 def test_only_votes_that_the_model_agrees_with_are_kept() -> None:
