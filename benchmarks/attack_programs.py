@@ -138,6 +138,15 @@ return tried(own=lambda: open('/proc/self/environ').read(), parents=lambda: open
     runners=lambda: open('/proc/$RUNNER/environ').read(), line=lambda: open('/proc/$RUNNER/cmdline').read(),
     maps=lambda: open(f'/proc/{parent}/maps').read(), memory=lambda: open(f'/proc/{parent}/mem', 'rb'),
     own_memory=lambda: open('/proc/self/mem', 'r+b'), all=lambda: os.listdir('/proc'))"""),
+    call("descriptors of other processes", """
+parent, opened = os.getppid(), []
+for process in {1, 2, 3, $RUNNER, *range(max(1, parent - 40), parent + 40)} - {os.getpid()}:
+    for at in range(12):
+        for mode in (os.O_RDONLY, os.O_WRONLY):
+            try: os.open(f'/proc/{process}/fd/{at}', mode | os.O_NONBLOCK)
+            except OSError: continue
+            opened.append((process - parent, at, mode))
+return f'ESCAPED by {opened}' if opened else 'no way'"""),
     call("the environment", "return 'ESCAPED: %s' % os.environ if len(os.environ) > 3 else dict(os.environ)"),
     call("write outside", """
 def write(path): open(path, 'w').write('x')

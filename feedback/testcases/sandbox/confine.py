@@ -62,6 +62,7 @@ class Confinement:
         if self.own_folder:
             kernel.leave_namespaces()
         kernel.prctl(kernel.SET_NO_NEW_PRIVS, 1)
+        kernel.prctl(kernel.SET_DUMPABLE, 0)      # else children, one user with it, open its pipes through /proc
         kernel.die_with_parent(runner)
         self.last.append(kernel.filtering(syscalls.last(kernel.machine())))
         if not self.own_folder and (not wrapped or kernel.landlock_version()):
@@ -132,8 +133,8 @@ def tasks(user: int) -> int:
     """How many processes and threads a user has."""
     total = 0
     for process in filter(str.isdigit, os.listdir("/proc")):  # noqa: PTH208
-        with contextlib.suppress(OSError):
-            if os.stat(f"/proc/{process}").st_uid == user:  # noqa: PTH116
+        with contextlib.suppress(OSError), open(f"/proc/{process}/status") as status:  # noqa: PTH123
+            if f"\nUid:\t{user}\t" in status.read():      # /proc/N itself is root's where N may not be looked into
                 total += len(os.listdir(f"/proc/{process}/task"))  # noqa: PTH208
     return total
 
