@@ -47,7 +47,7 @@ def taken(check: ast.FunctionDef) -> list[str]:
 
 def undefined(tree: ast.Module, names: Iterable[str]) -> list[str]:
     """Names that a program says and nothing defines, beside these and Python's own; none where it imports all (*)."""
-    known = {*names, *dir(builtins), *_bound(ast.walk(tree)), "__name__"}
+    known = {*names, *dir(builtins), *_bound(ast.walk(tree))}
     said = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     return [] if "*" in known else sorted(said - known)
 
