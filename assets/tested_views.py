@@ -8,6 +8,7 @@ import polars as pl
 from assets.show import SAMPLE, Rows, crosstab, frame, rows
 from assets.stage import Tables
 from assets.views import View
+from audits.testcases import pass_rates
 from feedback.testcases.outcomes import passes, trivial
 from feedback.testcases.sandbox.codec import Unsupported, decode
 from feedback.testcases.smells import BAD_SMELLS, shares
@@ -80,8 +81,8 @@ def outcomes(table: str, cases: str = "test_cases") -> View:
 
     def show(tables: Tables) -> Mapping[str, Any]:
         told = tables[table]
-        sums = passes(told)
-        every, none = (sums.filter(pl.col("passed") == bound).height for bound in (pl.col("tests"), 0))
+        rates = pass_rates(passes(told))["rate"]  # of labels alone: what is unknown was not failed
+        every, none = int((rates == 1.0).sum()), int((rates == 0.0).sum())
         share = round(told.filter(pl.col("outcome") == "pass").height / told.height, 4) if told.height else 0.0
         return {"outcomes by source": crosstab(told, "source", "outcome"), "share of passes": share,
                 "answers that pass all tests": every, "answers that pass none": none,
