@@ -41,7 +41,7 @@ def _tell(place: Build, stages: Sequence[str], console: Console) -> None:
     """What came of it: the funnel, the headline, where to look further."""
     shown = Table("step", "unit", "in", "out", "dropped or failed", box=None, header_style="dim")
     for row in _steps(place.funnel(stages), stages):
-        shown.add_row(*row)
+        shown.add_row(*map(rich.markup.escape, row))
     console.print(shown)
     for line in told_broken(place.broken()):
         console.print(line, highlight=False, soft_wrap=True, markup=False)
@@ -51,9 +51,9 @@ def _tell(place: Build, stages: Sequence[str], console: Console) -> None:
         console.print(line, highlight=False)
     if told["judge_accuracy"]:
         console.print(_judges(told["judge_accuracy"]))
-    console.print(f"card: {place.folder / 'README.md'}", highlight=False, soft_wrap=True)
+    console.print(f"card: {place.folder / 'README.md'}", highlight=False, soft_wrap=True, markup=False)
     console.print("look at it in the Dagster UI: make ui", highlight=False)
-    console.print(f"dataset: {place.folder}", highlight=False, soft_wrap=True)
+    console.print(f"dataset: {place.folder}", highlight=False, soft_wrap=True, markup=False)
 
 
 def told_broken(places: Sequence[str]) -> list[str]:
@@ -68,7 +68,7 @@ def _judges(rows: Sequence[Mapping[str, Any]]) -> Table:
     for row in rows:
         accuracy = "" if row["value"] is None else _interval(row)
         counts = (f"{row[name]:,}" for name in ("right", "wrong", "undecided"))
-        shown.add_row(row["judge"], row["aspect"], *counts, rich.markup.escape(accuracy))
+        shown.add_row(*map(rich.markup.escape, (row["judge"], row["aspect"], *counts, accuracy)))
     return shown
 
 

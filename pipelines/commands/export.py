@@ -31,4 +31,4 @@ def run(dataset: str, to: Path, name: str | None, console: Console) -> None:
         console.print(f"the second scan found what looks like personal data or secrets: {in_words(found)}",
                       highlight=False, soft_wrap=True, markup=False)
     console.print(f'{build.dataset}/{build.name} is in {to}; load it with datasets.load_dataset("{to}")',
-                  highlight=False, soft_wrap=True)
+                  highlight=False, soft_wrap=True, markup=False)

@@ -42,7 +42,7 @@ def run(dataset: str | None, table: str | None, name: str | None, limit: int, sq
         return
     build = newest(dataset, name)
     if sql is not None:
-        _print_answer(query(build, sql).head(limit), console)
+        _print_answer(_query(build, sql).head(limit), console)
     elif table is not None:
         _print(scan(build, table).head(limit).collect(), console)
     else:
@@ -57,15 +57,14 @@ def _builds(console: Console) -> None:
         shown.add_row(build.dataset, build.name, _rows(build, "kept"), _rows(build, "dropped"),
                       "complete" if complete else "not finished")
     console.print(shown if shown.row_count else "no builds yet; `winnow build arithmetic` makes one")
-    console.print(f"in {home.root / 'builds'}", highlight=False, soft_wrap=True)
+    console.print(f"in {home.root / 'builds'}", highlight=False, soft_wrap=True, markup=False)
 
 
 def _rows(build: Build, table: str) -> str:
     return f"{scan(build, table).select(pl.len()).collect().item():,}" if build.file(table).exists() else ""
 
 
-def query(build: Build, sql: str) -> pl.DataFrame:
-    """The answer to a query over a build's tables; ConfigError where DuckDB refuses it."""
+def _query(build: Build, sql: str) -> pl.DataFrame:
     import duckdb
 
     with duckdb.connect() as connection:

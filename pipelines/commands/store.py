@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Column, Table
 
 from assets.dataset import known_engines
@@ -28,21 +29,24 @@ def show(console: Console) -> None:
                   "last reply", box=SIMPLE_HEAD)
     for row in rows.iter_rows(named=True):
         cost = "unknown" if row["cost"] is None else f"{row['cost']:.4f} {row['currency']}"
-        shown.add_row(f"{row['engine']}\n[dim]{_model(row['model'], row['revision'])}[/]", f"{row['replies']:,}",
+        shown.add_row(f"{escape(row['engine'])}\n[dim]{escape(_model(row['model'], row['revision']))}[/]",
+                      f"{row['replies']:,}",
                       f"{row['error']:,}", f"{row['truncated']:,}",
                       f"{row['prompt_tokens']:,}\n{row['completion_tokens']:,}", cost,
                       datetime.fromtimestamp(row["last"], UTC).strftime("%Y-%m-%d %H:%M"))
     if rows.height:
         console.print(shown)
-    console.print(f"{Home.find().store} holds {rows['replies'].sum():,} replies", highlight=False, soft_wrap=True)
+    console.print(f"{Home.find().store} holds {rows['replies'].sum():,} replies", highlight=False, soft_wrap=True,
+                  markup=False)
     for note in notes:
-        console.print(f"note: {note}", highlight=False)
+        console.print(f"note: {note}", highlight=False, markup=False)
 
 
 def export(to: Path, console: Console) -> None:
     """Write every reply with its request, one row each."""
     with _open() as store:
-        console.print(f"{keeping.export(store, to):,} replies are in {to}")
+        count = keeping.export(store, to)
+    console.print(f"{count:,} replies are in {to}", highlight=False, soft_wrap=True, markup=False)
 
 
 def refresh(truncated: bool, console: Console) -> None:

@@ -17,7 +17,8 @@ class TerminalWatcher(Watcher):
     def __init__(self, console: Console) -> None:
         super().__init__()
         self._console = console
-        columns = (TextColumn("{task.description}"), BarColumn(bar_width=30), TextColumn("{task.fields[told]}"))
+        columns = (TextColumn("{task.description}"), BarColumn(bar_width=30),
+                   TextColumn("{task.fields[told]}", markup=False))
         self._bars = Progress(*columns, TimeElapsedColumn(), console=console, disable=not console.is_terminal)
         self._task = self._bars.add_task("", visible=False, told="")
 
@@ -50,4 +51,4 @@ class TerminalWatcher(Watcher):
         self._bars.update(self._task, told=str(start))
 
     def _print(self, text: str) -> None:
-        self._console.print(text, highlight=False, soft_wrap=True)
+        self._console.print(text, highlight=False, soft_wrap=True, markup=False)

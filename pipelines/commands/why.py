@@ -123,7 +123,7 @@ class History:
         scores = ", ".join(f"{score:g} for {self._named(one)}"
                            for one, score in zip(row["shown"], row["scores"] or (), strict=False))
         said = {"win": f"win for {self._named(row['order'][0])}" if row["order"] else "", "scored": scores}
-        node = tree.add(f"{row['judge']} on {row['aspect']} ({row['protocol']}): "
+        node = tree.add(f"{escape(row['judge'])} on {escape(row['aspect'])} ({row['protocol']}): "
                         f"{said.get(row['outcome'], row['outcome'])}{_reason(row)}")
         node.add(f"shown in this order: {', '.join(self._named(one) for one in row['shown'])}")
         if row["rationale"]:
@@ -147,7 +147,7 @@ class History:
 
     def response(self, tree: Tree, row: Row, evidence: Sequence[str] | None = None) -> None:
         """A response: who wrote it, its score, what it passes (of `evidence`), its text and the reply it is."""
-        node = tree.add(f"response {row['response_id'][:8]} by {row['model']}: {_say(row['text'])}")
+        node = tree.add(f"response {row['response_id'][:8]} by {escape(row['model'])}: {_say(row['text'])}")
         for rank in self._find("rankings", pl.col("response_id") == row["response_id"]):
             node.add(f"score {rank['score']}, rank {rank['rank']}, {rank['votes']} vote(s), {rank['outcome']}")
         self.tests.response(node, row["response_id"], evidence)
@@ -165,12 +165,13 @@ class History:
 
     def critique(self, tree: Tree, row: Row) -> None:
         """A report: what it says, and of which response."""
-        tree.add(f"{row['critic']}: {_say(row['text'])}")
+        tree.add(f"{escape(row['critic'])}: {_say(row['text'])}")
         self.response(tree, self._answer(row["response_id"]))
 
     def prompt(self, tree: Tree, row: Row) -> None:
         """A prompt: its text and where it came from."""
-        tree.add(f"prompt {row['prompt_id'][:8]} from {', '.join(row['sources'])}: {_say(last_text(row['messages']))}")
+        sources = escape(", ".join(row["sources"]))
+        tree.add(f"prompt {row['prompt_id'][:8]} from {sources}: {_say(last_text(row['messages']))}")
 
     def case(self, tree: Tree, row: Row) -> None:
         """A test case: what is expected, and the input."""
@@ -183,11 +184,12 @@ class History:
 
     def criterion(self, tree: Tree, row: Row) -> None:
         """A principle or rubric."""
-        tree.add(f"{row['kind']} {row['name']}: {_say(row['text'])}")
+        tree.add(f"{row['kind']} {escape(row['name'])}: {_say(row['text'])}")
 
     def reply(self, tree: Tree, row: Row) -> None:
         """A reply: its status and its text."""
-        node = tree.add(f"reply of {row['engine']} ({row['model']}), {row['status']}: {_say(row['text'])}")
+        who = escape(f"{row['engine']} ({row['model']})")
+        node = tree.add(f"reply of {who}, {row['status']}: {_say(row['text'])}")
         self.raw(node, row)
 
     def raw(self, tree: Tree, row: Row) -> None:

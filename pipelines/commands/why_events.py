@@ -105,13 +105,14 @@ class Events:
         """The answers given again under a wish, and the pairs they are in."""
         for answer in self._find("responses", pl.col("criteria").list.contains(wish["criterion_id"])):
             name = answer["response_id"]
-            node = tree.add(f"answered again, {answer['arm']}: response {name[:8]} by {answer['model']}: "
+            node = tree.add(f"answered again, {answer['arm']}: response {name[:8]} by {escape(answer['model'])}: "
                             f"{_say(answer['text'])}")
             self._became(node, "preferences", (pl.col("chosen_id") == name) | (pl.col("rejected_id") == name))
 
     def _place(self, tree: Tree, row: Any) -> None:
         at = f", {row['created_at']:%Y-%m-%d %H:%M} UTC" if row["created_at"] else ""
-        tree.add(f"message {row['msg_id'][:8]} of {row['model'] or row['role']} in conversation {row['conv_id'][:8]}"
+        who = escape(row["model"] or row["role"])
+        tree.add(f"message {row['msg_id'][:8]} of {who} in conversation {row['conv_id'][:8]}"
                  f"{at}: {_say(row['text'])} [dim]{escape(row['place'])}[/]")
 
     def _onward(self, tree: Tree, table: str, name: str) -> None:

@@ -63,7 +63,7 @@ class Tests:
         for table, worth in (("critiques", "repairs pass {:.0%} of the tests"), ("tutored", "{:+.0%} repairs pass")):
             for critique in self._find(table, pl.col("critique_id").is_in(row["critiques"])):
                 told = "" if critique["score"] is None else f", {worth.format(critique['score'])}"
-                tree.add(f"told by {critique['critic']}{told}: {_say(critique['text'])}")
+                tree.add(f"told by {escape(critique['critic'])}{told}: {_say(critique['text'])}")
         return self.every("responses", pl.col("response_id").is_in(row["parents"]))
 
     def outcome(self, tree: Tree, row: Any) -> None:
@@ -91,7 +91,7 @@ class Tests:
 
     def given(self, tree: Tree, row: Any) -> None:
         """A test input: its value, who made it, and the replies it was read from."""
-        node = tree.add(f"input {row['input_id'][:8]} ({row['kind']}) by {', '.join(row['makers'])}: "
+        node = tree.add(f"input {row['input_id'][:8]} ({row['kind']}) by {escape(', '.join(row['makers']))}: "
                         f"{_say(readable(row['kind'], row['value']))}")
         made = (pl.col("prompt_id") == row["prompt_id"]) & pl.col("engine").is_in(row["makers"])
         for reply in self._find("test_completions", made & (pl.col("status") == "ok")):

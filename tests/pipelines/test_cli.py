@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import polars as pl
@@ -17,13 +18,16 @@ from exports.check import verify
 from exports.leaving import leaving_folder
 from feedback.jury.compare import compare
 from generators.engines import Budget
+from generators.progress import Progress
 from generators.sample import sample
+from generators.store import ReplyStore
 from pipelines import catalog
 from pipelines.cli import app
 from pipelines.commands import build, ready
-from pipelines.commands.places import newest, scan
-from pipelines.commands.show import query
-from schemas import MEASUREMENTS
+from pipelines.commands.places import newest
+from pipelines.commands.terminal import TerminalWatcher
+from pipelines.commands.why import History
+from schemas import CRITERIA, JUDGMENTS, PROMPTS, RESPONSES
 from tests.pipelines.conftest import Site
 
 
@@ -31,7 +35,7 @@ from tests.pipelines.conftest import Site
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     """A home with the demo and the votes built."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("WINNOW_HOME", str(tmp_path_factory.mktemp("home")))
+        patch.setenv("WINNOW_HOME", str(tmp_path_factory.mktemp("home") / "[team's]"))
         patch.setenv("COLUMNS", "160")
         for name in ("demo", "votes"):
             place = build.run(name, None, Console(quiet=True))
@@ -53,7 +57,7 @@ def winnow(*arguments: str) -> str:
 
 
 def table(place: Build, name: str) -> pl.DataFrame:
-    return pl.read_parquet(place.file(name))
+    return pl.read_parquet(place.file(name), glob=False)
 
 
 def test_show_lists_the_builds(home: Home, demo: Build) -> None:
@@ -68,16 +72,60 @@ def test_show_answers_sql_over_the_tables(home: Home, demo: Build) -> None:
     assert str(table(demo, "kept").height) in told
 
 
-def test_tables_are_read_wherever_the_home_lies(tmp_path: Path) -> None:
-    place = Build(tmp_path / "o'brien [1]" / "builds" / "demo" / "one")
-    row = {"subject_id": "p", "name": "length", "value": 1.0, "source": "test"}
-    place.write("measurements", MEASUREMENTS, pl.DataFrame(pl.from_arrow(MEASUREMENTS.rows([row]))))
-    assert scan(place, "measurements").collect().height == 1
-    assert query(place, "select name from measurements")["name"].to_list() == ["length"]
-    (place.folder / "prompts").mkdir(parents=True)
+def test_a_path_that_looks_like_markup_is_told_as_it_is(home: Home, tmp_path: Path) -> None:
+    assert home.root.name == "[team's]"
+    told = winnow("build", "votes")
+    place = newest("votes", None)
+    place.release()
+    assert f"card: {place.folder}/README.md" in told
+    assert told.splitlines()[-1] == f"dataset: {place.folder}"
+    assert f"in {home.root}/builds" in winnow("show")
+    assert f"{home.store} holds " in winnow("store", "show")
+    assert f'is in {tmp_path}/[copy]; load it with datasets.load_dataset("{tmp_path}/[copy]")' in winnow(
+        "export", "votes", f"{tmp_path}/[copy]")
+    assert f" replies are in {tmp_path}/[all].parquet" in winnow("store", "export", f"{tmp_path}/[all].parquet")
+
+
+def test_why_tells_names_that_look_like_markup_as_they_are(tmp_path: Path) -> None:
+    place = Build(tmp_path / "builds" / "demo" / "one")
+    prompt = {"prompt_id": "p", "messages": [{"role": "user", "content": "Hi"}], "sources": ["[/source]"],
+              "licences": ["unknown"], "group": "p"}
+    answer = {"response_id": "r", "prompt_id": "p", "origin": "import", "role": "candidate", "model": "[/model]",
+              "strategy": "import", "round": 0, "parents": [], "criteria": [], "critiques": [], "sample": 0,
+              "text": "Hello", "text_digest": "d"}
+    vote = {"judgment_id": "j", "prompt_id": "p", "subject": "response", "shown": ["r"], "judge": "[/judge]",
+            "protocol": "import", "aspect": "[/aspect]", "outcome": "scored", "order": [], "scores": [1.0]}
+    rule = {"criterion_id": "c", "kind": "rubric", "name": "[/rubric]", "scope": "judgments", "text": "Be brief."}
+    rows = {"prompts": (PROMPTS, prompt), "responses": (RESPONSES, answer), "judgments": (JUDGMENTS, vote),
+            "criteria": (CRITERIA, rule)}
+    for name, (schema, row) in rows.items():
+        place.write(name, schema, pl.DataFrame(pl.from_arrow(schema.rows([row]))))
+    console = Console(file=StringIO(), width=300)
+    unsaid = dict.fromkeys(("request_id", "rationale", "reason"))
+    with ReplyStore.open(tmp_path / "store") as store:
+        for name, (_, row) in rows.items():
+            console.print(History(place, store).tell(name, {**unsaid, **row}))
+    told = console.file.getvalue()
+    assert [name for name in ("source", "model", "judge", "aspect", "rubric") if f"[/{name}]" not in told] == []
+
+
+@pytest.mark.parametrize("drawn", [True, False])
+def test_progress_tells_the_words_of_a_server_as_they_are(drawn: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("assets.watch._LOG_EVERY_S", 0.0)
+    console = Console(file=StringIO(), width=300, force_terminal=drawn)
+    asked = Progress(done=1, planned=2, from_store=0, failed=0, invalid=0, tokens_out=0, cost=None, per_s=1.0,
+                     left_s=1.0, engines={}, trouble={"large": "it says [/INST] is no role"})
+    with TerminalWatcher(console) as watcher:
+        watcher.begin("demo/completions", console.print)
+        watcher.update(asked)
+    assert "waiting for engine 'large': it says [/INST] is no role" in console.file.getvalue()
+
+
+def test_a_dataset_is_scanned_wherever_it_lies(tmp_path: Path) -> None:
+    (tmp_path / "[copy]" / "prompts").mkdir(parents=True)
     pl.DataFrame({"prompt_id": ["p"], "text": ["Write to ann@example.org."]}).write_parquet(
-        place.folder / "prompts" / "train.parquet")
-    assert [alarm.row for alarm in leaving_folder(place.folder)] == ["prompts/p"]
+        tmp_path / "[copy]" / "prompts" / "train.parquet")
+    assert [alarm.row for alarm in leaving_folder(tmp_path / "[copy]")] == ["prompts/p"]
 
 
 def test_show_prints_rows_of_a_table(home: Home, demo: Build) -> None:
