@@ -22,7 +22,7 @@ from schemas.errors import EngineError
 def run(name: str, ping: bool, console: Console) -> None:
     """Check everything that can be checked without asking a model for text; the first mistake is an error."""
     dataset = catalog.load(name)
-    say = partial(console.print, highlight=False, soft_wrap=True)
+    say = partial(console.print, highlight=False, soft_wrap=True, markup=False)
     stages = [stage.name for stage in build_stages(dataset)]
     say(f"recipe   pipelines/{name}.py makes {', '.join(stages)}")
     engines = ready.check(dataset)
@@ -40,7 +40,7 @@ def run(name: str, ping: bool, console: Console) -> None:
             what = "" if row.unit == "prompts" else f" {row.unit}"
             say(f"         {row.fate} {row.count:,}{what}: {row.reason}")
     for line in told_broken(broken):
-        say(line, markup=False)
+        say(line)
     say(f"build    the next one is called {build_name(dataset)}")
     if ping:
         _ping(engines, console)
@@ -57,7 +57,8 @@ def _ping(engines: Mapping[str, Engine], console: Console) -> None:
                 told = f"serves {', '.join(offered[:10])}" if offered else "does not answer GET /models"
                 raise EngineError(f"engine '{name}': {engine.url} {told}; it must serve {engine.model!r}. "
                                   "Start the server, or change url or model in the engines file.")
-            console.print(f"ping     {name}: {engine.url} serves {engine.model}", highlight=False, soft_wrap=True)
+            console.print(f"ping     {name}: {engine.url} serves {engine.model}", highlight=False, soft_wrap=True,
+                          markup=False)
 
 
 async def _offered(engine: Engine) -> list[str]:

@@ -18,6 +18,7 @@ from exports.check import verify
 from exports.leaving import leaving_folder
 from feedback.jury.compare import compare
 from generators.engines import Budget
+from generators.made import Made
 from generators.progress import Progress
 from generators.sample import sample
 from generators.store import ReplyStore
@@ -119,6 +120,15 @@ def test_progress_tells_the_words_of_a_server_as_they_are(drawn: bool, monkeypat
         watcher.begin("demo/completions", console.print)
         watcher.update(asked)
     assert "waiting for engine 'large': it says [/INST] is no role" in console.file.getvalue()
+
+
+def test_validate_tells_licences_that_look_like_markup_as_they_are(
+        home: Home, demo: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = catalog.load("demo")
+    made = dataset.prompts()
+    marked = Made(made.table.with_columns(licences=pl.lit(["[by]", "[/sa]"])), made.counts)
+    monkeypatch.setattr(catalog, "load", lambda _: replace(dataset, prompts=lambda: marked))
+    assert "licences: [/sa], [by]\n" in winnow("validate", "demo")
 
 
 def test_a_dataset_is_scanned_wherever_it_lies(tmp_path: Path) -> None:
