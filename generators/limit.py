@@ -74,7 +74,7 @@ class Limit:
         """How many requests may be in flight now."""
         return max(1, self._limit - self._closed)
 
-    def sent(self, now: float) -> None:
+    def sent(self) -> None:
         """A request goes out."""
         self.in_flight += 1
 

@@ -122,7 +122,7 @@ class Line:
         now = self._loop.time()
         job.tries += 1
         job.first_sent = job.first_sent or now
-        self.limit.sent(now)
+        self.limit.sent()
         task = self._loop.create_task(self._serve(job, job.body, now))
         self.tasks.add(task)
         task.add_done_callback(self._ended)

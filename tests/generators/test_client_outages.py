@@ -151,10 +151,10 @@ def test_the_limit_begins_anew_after_a_server_was_shut() -> None:
     limit = Limit()
     now = 0.0
     while now < 20.0:
-        limit.sent(now)
+        limit.sent()
         now += 0.05
         limit.done(now - 0.001, now, "full")
     assert limit.allowed == 1
-    limit.sent(now)
+    limit.sent()
     limit.done(now, now + 0.2, "good")
     assert limit.allowed >= 16

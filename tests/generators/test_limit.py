@@ -48,7 +48,7 @@ class Virtual:
 
     def _send(self) -> None:
         while self.limit.in_flight < self.limit.allowed:
-            self.limit.sent(self.now)
+            self.limit.sent()
             fate = self.rng.random()
             if fate < self.errors[0]:
                 self._later(RTT, self.now, "bad")
@@ -115,7 +115,7 @@ def test_the_engine_s_own_maximum_is_never_exceeded() -> None:
     limit = Limit(most=3)
     for step in range(500):
         while limit.in_flight < limit.allowed:
-            limit.sent(float(step))
+            limit.sent()
         assert limit.in_flight <= 3
         limit.done(float(step), step + 0.5, "good")
 
@@ -123,7 +123,7 @@ def test_the_engine_s_own_maximum_is_never_exceeded() -> None:
 def test_a_plan_that_is_slower_than_the_server_teaches_nothing() -> None:
     limit = Limit()
     for step in range(1000):
-        limit.sent(float(step))
+        limit.sent()
         limit.idle()
         limit.done(float(step), step + 0.2, "good")
     assert limit.allowed == 16
@@ -132,7 +132,7 @@ def test_a_plan_that_is_slower_than_the_server_teaches_nothing() -> None:
 def test_refusals_alone_bring_the_limit_down_to_one() -> None:
     limit = Limit()
     for step in range(3000):
-        limit.sent(step * 0.01)
+        limit.sent()
         limit.done(step * 0.01, step * 0.01 + RTT, "full")
     assert limit.allowed == 1
 
