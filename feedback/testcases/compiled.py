@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from platform import machine
 
-from feedback.testcases.confined import COMPILING, Folder, launch, printed
+from feedback.testcases.confined import COMPILING, Folder, launch, ours, printed
 from feedback.testcases.sandbox.isolation import chosen
 from feedback.testcases.sandbox.job import Job, Limits, Program, Ran
 from schemas.errors import ConfigError, SandboxError
@@ -82,11 +82,18 @@ def findings(program: Program) -> list[Finding]:
     """What the compiler warns of and the static analyser finds, by line; raises SandboxError without a compiler."""
     with Folder() as folder:
         _write(program, folder)
-        warned = launch(_command(program, "-c", "-o", "program.o"), folder, COMPILING).errors
+        warned = _said(_command(program, "-c", "-o", "program.o"), folder)
         tool, command = _analyser(program)
-        analysed = launch(command, folder, COMPILING).errors if command else ""
+        analysed = _said(command, folder) if command else ""
     found = {*_parsed("compiler", warned), *_parsed(tool, analysed)}
     return sorted(found, key=lambda each: (each.line, each.tool, each.rule, each.text))
+
+
+def _said(command: list[str], folder: Path) -> str:
+    ended = launch(command, folder, COMPILING)
+    if ended.unstarted:
+        raise SandboxError(f"{command[0]} did not start: {ended.unstarted}")
+    return ended.errors
 
 
 @cache
@@ -134,5 +141,7 @@ def _compile(program: Program, folder: Path) -> Ran | None:
     ended = launch(command, folder, COMPILING)
     if ended.code == 0 and not ended.signal:
         return None
+    if not_ran := ours(ended):
+        return not_ran
     first = next((line for line in ended.errors.splitlines() if "error:" in line), "the compiler failed")
     return Ran("error", detail=f"compile_error: {first[:300]}", cpu_ms=ended.cpu_ms)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from feedback.testcases.sandbox.job import Limits, Ran
+from feedback.testcases.sandbox.launch import READY
 
 COMPILING = Limits(cpu_s=20, wall_s=120, memory_mb=2048, disk_mb=64)
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -31,6 +32,8 @@ class Ended:
     output: bytes
     errors: str
     cpu_ms: float
+    unstarted: str | None = None
+    """Why it did not start, which is no fault of what it was to run."""
 
 
 def launch(command: list[str], folder: Path, limits: Limits, text: str = "", program: str | None = None,
@@ -47,23 +50,38 @@ def launch(command: list[str], folder: Path, limits: Limits, text: str = "", pro
                "reads": list(reads),
                "cpu_s": int(limits.cpu_s) + (limits.cpu_s % 1 > 0), "memory_bytes": limits.memory_mb << 20,
                "file_bytes": written}
-    start = [sys.executable, "-S", "-s", "-P", "-B", "-c", START, json.dumps(options), str(CHECKOUT)]
+    told, tell = os.pipe()
+    start = [sys.executable, "-S", "-s", "-P", "-B", "-c", START, json.dumps({**options, "ready": tell}), str(CHECKOUT)]
     with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as put, tempfile.TemporaryFile() as said:
         given.write(text.encode("utf-8", "surrogatepass"))
         given.seek(0)
-        process = subprocess.Popen(start, stdin=given, stdout=put, stderr=said, cwd="/", env={}, start_new_session=True)
+        process = subprocess.Popen(start, stdin=given, stdout=put, stderr=said, cwd="/", env={}, start_new_session=True,
+                                   pass_fds=[tell])
+        os.close(tell)
         wall = _awaited(process, limits.wall_s)
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         put.seek(0)
         said.seek(0)
         output, errors = put.read(written + 1), said.read(1 << 20).decode("utf-8", "replace")
+    with os.fdopen(told, "rb") as ready:
+        word = ready.read()
     code = process.returncode
-    return Ended(max(code, 0), max(-code, 0), wall, output, errors, (usage.ru_utime + usage.ru_stime) * 1000)
+    unstarted = None if word == READY else word.removeprefix(READY).decode("utf-8", "replace") or f"it ended by {code}"
+    cpu_ms = (usage.ru_utime + usage.ru_stime) * 1000
+    return Ended(max(code, 0), max(-code, 0), wall, output, errors, cpu_ms, unstarted)
+
+
+def ours(ended: Ended) -> Ran | None:
+    """The result of a command that did not start; None where it did."""
+    why = ended.unstarted
+    return Ran("sandbox_error", detail=f"not started: {why[:300]}", cpu_ms=ended.cpu_ms) if why else None
 
 
 def printed(ended: Ended, limits: Limits) -> Ran:
     """What a program's end says: what it printed, or how it failed."""
+    if not_ran := ours(ended):
+        return not_ran
     if len(ended.output) > limits.output_bytes or ended.signal == signal.SIGXFSZ:
         return Ran("error", detail=f"output_limit: more than {limits.output_bytes} bytes", cpu_ms=ended.cpu_ms)
     if ended.wall:

@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from platform import machine
 
-from feedback.testcases.confined import COMPILING, Folder, launch, printed
+from feedback.testcases.confined import COMPILING, Folder, launch, ours, printed
 from feedback.testcases.sandbox.isolation import chosen
 from feedback.testcases.sandbox.job import Job, Limits, Ran
 from schemas.errors import ConfigError, SandboxError
@@ -114,6 +114,8 @@ def _compile(folder: Path) -> Ran | None:
     ended = launch([_tool("iverilog"), "-g2012", "-o", SIMULATION, TESTBENCH, DESIGN], folder, COMPILING)
     if ended.code == 0 and not ended.signal and (folder / SIMULATION).exists():
         return None
+    if not_ran := ours(ended):
+        return not_ran
     said = [line for line in ended.errors.splitlines() if line.startswith((f"{DESIGN}:", f"{TESTBENCH}:"))]
     first = next((line for line in said if "warning:" not in line), "the compiler failed")
     return Ran("error", detail=f"compile_error: {first[:300]}", cpu_ms=ended.cpu_ms)

@@ -3,6 +3,7 @@
 import pytest
 
 from feedback.testcases.compiled import Compiled, findings, missing
+from feedback.testcases.confined import Folder, launch, printed
 from feedback.testcases.sandbox import isolation
 from feedback.testcases.sandbox.job import Job, Limits, Program, Ran
 from schemas.errors import ConfigError, SandboxError
@@ -61,6 +62,23 @@ int main(void) {
   printf("%d %d %d", open("/etc/passwd", O_RDONLY), open("left", O_CREAT | O_RDWR, 0600), chmod("/tmp", 0));
   return 0; }"""
     assert ran(source)[0].output == "-1 -1 -1 -1 -1 -1 -1"
+
+
+def test_what_does_not_start_is_no_fault_of_a_program() -> None:
+    with Folder() as folder:
+        broken = folder / "program"
+        broken.write_bytes(b"\x7fELF, it says")
+        broken.chmod(0o755)
+        for command, why in ((str(broken), "Exec format error"), (str(folder / "none"), "No such file")):
+            found = printed(launch([command], folder, LIMITS, program=command), LIMITS)
+            assert (found.status, found.output) == ("sandbox_error", None)
+            assert why in (found.detail or "")
+
+
+def test_a_program_cannot_say_that_it_did_not_start() -> None:
+    source = """#include <unistd.h>
+int main(void) { for (int each = 3; each < 1024; each++) write(each, "OSError: no", 11); return 1; }"""
+    assert [(each.status, each.detail) for each in ran(source)] == [("error", "exit_status: 1")]
 
 
 def test_what_the_compiler_and_the_analyser_find_is_told_by_line() -> None:

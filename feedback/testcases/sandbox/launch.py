@@ -17,8 +17,22 @@ SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/etc/alternatives")
 """Where compilers and what they load lie; nothing of a user's does."""
 
 
+READY = b"r"
+"""What is written on a pipe that the command does not get, once nothing of ours is left to fail but its start."""
+
+
 def main(options: dict[str, Any]) -> None:
-    """Become a throwaway user where this is root, confine, and become the command."""
+    """Become a throwaway user where this is root, confine, and become the command; tell on a pipe if that fails."""
+    os.set_inheritable(options["ready"], False)
+    try:
+        become(options)
+    except BaseException as error:
+        os.write(options["ready"], f"{type(error).__name__}: {error}".encode())
+        raise
+
+
+def become(options: dict[str, Any]) -> None:
+    """Confine this process, and become the command."""
     folder, program = options["folder"], options.get("program")
     kernel.die_with_parent(options["parent"])
     confine.become_nobody()
@@ -37,6 +51,7 @@ def main(options: dict[str, Any]) -> None:
     else:
         system = [_opened(each) for each in SYSTEM if Path(each).is_dir()]
         kernel.restrict_files([], [_opened(folder)], executable=system)
+    os.write(options["ready"], READY)
     os.execve(options["command"][0], options["command"], {"PATH": "/usr/bin:/bin", "TMPDIR": folder, "LC_ALL": "C"})
 
 
