@@ -78,7 +78,8 @@ def test_assertions_that_are_data_become_calls_and_what_is_expected_of_them() ->
 @pytest.mark.parametrize("test", [
     "assert abs(square(2) - 0.5) < 1e-6", "assert sorted(square(2)) == [1]", "assert square(2) != 5",
     "x = len('ab')\nassert square(x) == 4", "candidate = lambda n: 3\nassert candidate(2) == 3\nassert square(2) == 4",
-    "set = frozenset\nassert square(2) == set()",
+    "set = frozenset\nassert square(2) == set()", "assert abs(square(2) - [1]) < 1e-6",
+    "assert abs(square(2) - 10 ** 400) < 1", "assert square(float(10 ** 400)) == 1",
 ])
 def test_whatever_says_more_is_run_and_expected_to_pass(test: str) -> None:
     assert found([test]) == {f"tests {test}\n": "passed"}
@@ -120,7 +121,9 @@ def test_a_test_gets_the_prompts_own_code_where_it_says_a_name_of_it(said: str) 
     with pytest.raises(NameError, match="candidate"):
         exec(program.removeprefix("tests "), names)
     assert names["halved"](4) == 2
-    assert list(found(LOOP, said=said, entry_point="square")) == [f"tests {LOOP}\ncheck(candidate)\n"]
+    own = f"def halved(n):\n    return n / 2\n\n{HELPED}"
+    for test in (LOOP, own):
+        assert list(found(test, said=said, entry_point="square")) == [f"tests {test}\ncheck(candidate)\n"]
 
 
 @pytest.mark.parametrize(("test", "reason"), [
