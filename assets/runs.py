@@ -51,12 +51,15 @@ def _has_parents_tag(instance: DagsterInstance, run: DagsterRun) -> bool:
 
 
 def _describe(pid: int) -> str:
-    """The pid with its start time, so that a reused pid is not mistaken for the process."""
+    """The pid with its start time, so that a reused pid is not mistaken for the process; a zombie is gone.
+
+    A killed process whose parent never asks for it, as in a container without an init, is a zombie for ever.
+    """
     try:
-        started = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except FileNotFoundError:
+        state, *told = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
         return f"{pid}@gone"
-    return f"{pid}@{started}"
+    return f"{pid}@gone" if state in "ZX" else f"{pid}@{told[18]}"
 
 
 def open_instance(folder: Path) -> DagsterInstance:

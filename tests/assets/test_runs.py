@@ -1,10 +1,14 @@
 """The Dagster instance of a home."""
 
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
-from assets.runs import open_instance
+from dagster import DagsterRun, DagsterRunStatus
+
+from assets.runs import bury_dead_runs, open_instance
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 OPENER = """
@@ -32,3 +36,16 @@ def test_processes_that_open_a_new_instance_at_the_same_moment_all_get_a_sound_o
     assert [opener.returncode for opener in openers] == [0, 0, 0], told
     with open_instance(tmp_path / "dagster") as late:
         assert late.get_runs() == []
+
+
+def test_a_run_whose_process_was_killed_is_dead_though_nobody_has_buried_the_process(tmp_path: Path) -> None:
+    code = "import json; from assets.runs import process_tag; print(json.dumps(process_tag()), flush=True); input()"
+    with open_instance(tmp_path / "dagster") as instance, subprocess.Popen(
+            [sys.executable, "-c", code], cwd=CHECKOUT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        run = DagsterRun(job_name="demo", status=DagsterRunStatus.STARTED, tags=json.loads(child.stdout.readline()))
+        instance.add_run(run)
+        assert bury_dead_runs(instance) == []
+        child.kill()
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        assert bury_dead_runs(instance) == [run.run_id]
