@@ -3,20 +3,22 @@
 import polars as pl
 
 from assets.dataset import PreferenceDataset
-from assets.misuse import named
-from feedback.testcases.given import Given
+from assets.misuse import made_by, named
+from feedback.testcases.given import Given, merged_inputs
 from feedback.testcases.given_tests import GivenTests
 from feedback.testcases.programs import entry_of, meta_of
 from feedback.testcases.references import References
 from generators.made import Made
+from preferences.by_tests import PairByTests
 from schemas.errors import ConfigError
 
 
 def check_fields(dataset: PreferenceDataset, prompts: pl.DataFrame) -> None:
-    """Refuse prompts of which no field holds a test, or whose tests call what is not taken out of the answers.
+    """Refuse prompts without what the recipe takes from them: references, tests, enough of them, of the right function.
 
     Raises ConfigError, and SchemaError where a field is of another form than the recipe says.
     """
+    _check_references(dataset, prompts)
     hidden = dataset.truth.hidden if isinstance(dataset.truth, References) else None
     parts = (*dataset.written_inputs, *dataset.case_sources, dataset.truth, hidden)
     fields = sorted({name for meta in prompts["meta"] for name in meta_of(meta)})
@@ -30,6 +32,7 @@ def check_fields(dataset: PreferenceDataset, prompts: pl.DataFrame) -> None:
                 raise ConfigError(f"{dataset.name}: {named(part)} finds no field '{part.setup}' to set up by; name one "
                                   f"of the prompts' fields: {', '.join(fields)}")
             _check_entries(dataset, part, prompts, part.entry if part.entry in fields else part.field)
+    _check_margin(dataset, prompts)
 
 
 def _why(part: Given, made: Made, fields: list[str]) -> str:
@@ -38,6 +41,28 @@ def _why(part: Given, made: Made, fields: list[str]) -> str:
         return f"; name one of their fields: {', '.join(fields) or 'they have none'}"
     lost = [f"{row.count:,} {row.reason}" for row in made.counts if row.unit == "tests" and row.reason and row.count]
     return f"; of its tests {', '.join(lost)}" if lost else ", which is empty"
+
+
+def _check_references(dataset: PreferenceDataset, prompts: pl.DataFrame) -> None:
+    """Refuse to ask for references where no prompt has one."""
+    asking = [part for part in (*dataset.case_sources, dataset.truth) if isinstance(part, References)]
+    if asking and prompts.height and prompts["reference"].null_count() == prompts.height:
+        raise ConfigError(f"{dataset.name}: {named(asking[0])} finds no reference in any prompt; name the field that "
+                          "holds a solution, or the right answer: read(..., reference='solution')")
+
+
+def _check_margin(dataset: PreferenceDataset, prompts: pl.DataFrame) -> None:
+    """Refuse a margin that no prompt has tests for, where all of them are given."""
+    given = [part for part in dataset.written_inputs if isinstance(part, Given)]
+    if not prompts.height or not given or len(given) < len(dataset.written_inputs):
+        return
+    inputs = merged_inputs([part.test_inputs(prompts).table for part in given]).table
+    tests = inputs.group_by("prompt_id").len()["len"].to_list()
+    most = max(tests, default=0) * max(1, len(made_by(dataset)))
+    for pairing in dataset.pairings:
+        if isinstance(pairing, PairByTests) and most < pairing.margin:
+            raise ConfigError(f"{dataset.name}: pair_by_tests(margin={pairing.margin}) asks for more than the {most} "
+                              "test(s) that any prompt is given; lower margin, or give more tests")
 
 
 def _check_entries(dataset: PreferenceDataset, part: GivenTests, prompts: pl.DataFrame, field: str) -> None:
