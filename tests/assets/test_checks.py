@@ -65,7 +65,7 @@ def test_a_request_that_two_juries_share_names_one_prompt_whichever_jury_comes_f
     found = []
     for prompts in (["p", "q"], ["q", "p"]):
         given = [frame(COMPLETIONS, [{**reply("r", "ok"), "prompt_id": name}]) for name in prompts]
-        monkeypatch.setattr("assets.jury.collect_served", lambda *_, given=given, **__: given)
+        monkeypatch.setattr("assets.generation.collect_served", lambda *_, given=given, **__: given)
         stage = judge_completions(made)
         assert stage.make is not None
         means = Means(engines=engines("one"), store=ReplyStore.__new__(ReplyStore), runs=Path("runs"))
