@@ -15,7 +15,8 @@ _TESTS = {"case_sources": "Test cases", "smells": "What tests look like that mod
           "runs": "Runs", "test_sizes": "Tests of a prompt",
           "pass_rates": "Responses by share of tests passed", "calibration": "Votes that are right, by their share",
           "standings": "Pairs against the truth", "inversions": "Pairs by the tests of another source",
-          "vote_bounds": "Votes without a truth: bounds"}
+          "vote_bounds": "Votes without a truth: bounds",
+          "mutation": "Planted faults that the test cases of a prompt tell: mean share"}
 _BIAS = {"position": "Position", "length": "Length", "self_preference": "Own answers"}
 
 
@@ -48,7 +49,8 @@ def _method(dataset: PreferenceDataset) -> dict[str, str]:
     parts = {"messages": dataset.messages, "responses": dataset.responses, "rankings": dataset.rankings,
              **dict(zip(("preferences", "preferences 2"), dataset.pairings, strict=False)),
              "programs": dataset.programs, "executions": dataset.executions, "outcomes": dataset.outcomes,
-             "unpaired": dataset.unpaired, "lists": dataset.lists, "correct": dataset.correct}
+             "unpaired": dataset.unpaired, "lists": dataset.lists, "correct": dataset.correct,
+             "mutation": dataset.mutation}
     method = {name: in_words(part) for name, part in parts.items() if part is not None}
     method |= {f"judgments {number}": in_words(part) for number, part in enumerate(dataset.judged, 1)}
     if isinstance(dataset.responses, LoggedAgain):

@@ -30,6 +30,7 @@ from feedback.testcases.given import Given
 from feedback.testcases.keep_correct import KeepCorrect
 from feedback.testcases.loops import Hints, Repairs, Steps
 from feedback.testcases.mutate import Mutate
+from feedback.testcases.mutation_score import MutationScore
 from feedback.testcases.outcomes import Check
 from feedback.testcases.programs import Programs
 from feedback.testcases.references import References
@@ -99,6 +100,8 @@ class PreferenceDataset:
     """CRITIQUES that help a weak student to repair: `hints(tutor([...]), repair([...], n=10, rounds=1))`."""
     correct: KeepCorrect | None = None
     """RESPONSES that pass every test, to fine-tune on: `keep_correct(cap=10)`."""
+    mutation: MutationScore | None = None
+    """MEASUREMENTS of how good the cases of each prompt are: `mutation_score(most=30)`; no label reads them."""
     preferences: Pairing | Sequence[PairByTests | PairBySteps]
     """PREFERENCES, the candidates: `pair(...)`, `pair_by_tests(...)` from outcomes, `pair_by_steps(...)` from steps,
     or these two together; `pair_by_events(...)` from feedback events."""
@@ -240,6 +243,7 @@ _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
     "repairs": ((Repairs, NoneType), "write repairs(repair([...]))"),
     "hints": ((Hints, NoneType), "write hints(tutor([...]), repair([...], n=10, rounds=1))"),
     "correct": ((KeepCorrect, NoneType), "write keep_correct()"),
+    "mutation": ((MutationScore, NoneType), "write mutation_score()"),
     "preferences": ((Pair, PairByTests, PairBySteps, PairByEvents),
                     'write pair("best-worst"), pair_by_tests(), pair_by_steps(), or pair_by_events(...)'),
     "kept": ((ResponseRule, PairRule), "write rules such as empty or margin(0.25), with their numbers in parentheses"),

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     Label = PairByTests | PairBySteps | UnpairedByTests
 
 _TABLES = ("programs", "test_inputs", "executions", "test_cases", "outcomes")
-_LATER = ("steps", "repairs", "hints", "correct")
+_LATER = ("steps", "repairs", "hints", "correct", "mutation")
 
 
 def check_pairings(dataset: "PreferenceDataset") -> None:
@@ -88,6 +88,7 @@ def check_tests(dataset: "PreferenceDataset") -> None:
     _check_kinds(dataset)
     _check_inputs(dataset)
     _check_later(dataset, labels)
+    _check_mutation(dataset)
     _check_sources(dataset, labels)
     _check_counts(dataset)
 
@@ -122,6 +123,18 @@ def _check_later(dataset: "PreferenceDataset", labels: "list[Label]") -> None:
     if dataset.repairs is not None and all(isinstance(part, PairBySteps) for part in labels):
         raise ConfigError(f"{dataset.name}: repairs are made, but pair_by_steps() reads beginnings of answers alone; "
                           "add unpaired=unpaired_by_tests(), or leave repairs out")
+
+
+def _check_mutation(dataset: "PreferenceDataset") -> None:
+    """Refuse faults planted in nothing, or in another language."""
+    if dataset.mutation is None:
+        return
+    if dataset.programs is None:
+        raise ConfigError(f"{dataset.name}: mutation_score() plants faults in programs, and answers() reads what "
+                          "responses state; leave mutation out, or write programs=programs() and executions=execute()")
+    if dataset.programs.language != "python":
+        raise ConfigError(f"{dataset.name}: mutation_score() plants faults in Python alone, and programs are in "
+                          f"{dataset.programs.language}; leave mutation out")
 
 
 def _check_kinds(dataset: "PreferenceDataset") -> None:

@@ -11,10 +11,12 @@ from typing import Any
 
 from assets import again, cascade, chatlogs, generation, hints, jury, later, preferences, publishing, testcases
 from assets.dataset import CHECKOUT, PreferenceDataset, known_engines
+from assets.mutation import mutation
 from assets.stage import Stage
 from assets.truth import truth
 from feedback.chatlogs.again import LoggedAgain
 from feedback.chatlogs.answers import Logged
+from feedback.testcases.execute import Execute
 from feedback.testcases.given import Given
 from feedback.testcases.references import References
 from generators.engines import Engine
@@ -89,6 +91,8 @@ def _tested(dataset: PreferenceDataset) -> list[Stage]:
         stages.append(hints.hints(dataset, dataset.hints))
     if dataset.correct:
         stages.append(later.correct(dataset, dataset.correct))
+    if dataset.mutation and isinstance(dataset.executions, Execute):
+        stages.append(mutation(dataset, dataset.mutation, dataset.executions))
     if isinstance(dataset.truth, References | Given):
         stages.append(truth(dataset, dataset.truth))
     return stages

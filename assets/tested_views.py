@@ -8,6 +8,9 @@ import polars as pl
 from assets.show import SAMPLE, Rows, crosstab, frame, rows
 from assets.stage import Tables
 from assets.views import View
+from audits.bootstrap import resamples
+from audits.mutation import LOW, MUTATION, scored
+from audits.mutation import mutation as audited
 from audits.testcases import pass_rates
 from feedback.testcases.outcomes import passes, trivial
 from feedback.testcases.sandbox.codec import Unsupported, decode
@@ -90,6 +93,19 @@ def outcomes(table: str, cases: str = "test_cases") -> View:
                 "sample outcomes that are no pass": _missed(told.filter(pl.col("outcome") != "pass"), tables, cases)}
 
     return show
+
+
+def mutation(tables: Tables) -> Mapping[str, Any]:
+    """How good test cases are: the mean over prompts, and the prompts whose cases tell few of the planted faults."""
+    each = scored(tables["mutation"])
+    if each.is_empty():
+        return {}
+    low = each.filter(pl.col("score") < LOW).join(tables["prompts"].select("prompt_id", prompt="messages"),
+                                                  on="prompt_id", maintain_order="left")
+    whole = audited(tables["mutation"], resamples(each["prompt_id"]))
+    return {"mean share of faults that cases tell": frame(whole, *MUTATION),
+            f"prompts below {LOW}": low.height,
+            **({f"prompts below {LOW}, lowest first": frame(low, "prompt", "score", "faults")} if low.height else {})}
 
 
 def _missed(told: pl.DataFrame, tables: Tables, cases: str) -> Rows:

@@ -8,6 +8,7 @@ import polars as pl
 
 from assets.show import SAMPLE, crosstab, frame, last_text, rows
 from assets.stage import Tables
+from audits.mutation import MUTATION
 
 View = Callable[[Tables], Mapping[str, Any]]
 
@@ -202,6 +203,7 @@ _AUDIT = {
     "pairs by the tests of another source": (
         "inversions", ("table", "source", "standing", "pairs", "prompts", "value", "low", "high")),
     "votes without a truth: bounds": ("vote_bounds", ("bound", "of", "prompts", "rows", "value", "low", "high")),
+    "planted faults that the test cases of a prompt tell: mean share": ("mutation", tuple(MUTATION)),
     "cost": ("cost", ("engine", "model", "requests", "replies", "invalid", "errors", "completion_tokens", "cost")),
 }
 

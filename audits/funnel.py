@@ -6,8 +6,8 @@ ORDER = ("messages", "turn_cues", "detect_completions", "validate_completions", 
          "summary_completions", "inference_completions", "summaries", "prompts", "criteria", "completions",
          "again_completions", "responses", "programs", "test_completions", "test_inputs", "executions", "references",
          "test_cases", "outcomes", "repairs", "critiques", "repair_completions", "measurements", "steps",
-         "step_completions", "rollouts", "hints", "hint_completions", "hint_repairs", "correct", "true_outcomes",
-         "judge_completions", "judgments", "rankings", "preferences", "kept", "unpaired", "lists")
+         "step_completions", "rollouts", "hints", "hint_completions", "hint_repairs", "correct", "mutation",
+         "true_outcomes", "judge_completions", "judgments", "rankings", "preferences", "kept", "unpaired", "lists")
 """The order of the flow; steps of other names follow, by name. What a step is made of follows it: "prompts, of the
 round" after "prompts"."""
 COLUMNS = {

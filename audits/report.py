@@ -166,7 +166,7 @@ def _estimate(rows: pl.DataFrame, why_not: str = "nobody voted") -> dict[str, An
 
 def _empty(name: str) -> pl.DataFrame:
     table = {"kept": PREFERENCES, "true_cases": TEST_CASES, "true_outcomes": OUTCOMES,
-             "test_smells": MEASUREMENTS}.get(name) or TABLES[name]
+             "test_smells": MEASUREMENTS, "mutation": MEASUREMENTS}.get(name) or TABLES[name]
     return pl.DataFrame(pl.from_arrow(table.rows([])))
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 import polars as pl
 
 from audits.bootstrap import resamples
+from audits.mutation import MUTATION, mutation
 from audits.testcases import (
     CALIBRATION,
     PAIRS,
@@ -21,7 +22,8 @@ from feedback.testcases.smells import shares
 from preferences.by_steps import POLICY as BY_STEPS
 from schemas.outcomes import VERDICTS
 
-INPUTS = ("test_inputs", "test_smells", "executions", "test_cases", "outcomes", "true_cases", "true_outcomes")
+INPUTS = ("test_inputs", "test_smells", "executions", "test_cases", "outcomes", "true_cases", "true_outcomes",
+          "mutation")
 BINS = 10
 TABLES: dict[str, dict[str, type[pl.DataType]]] = {
     "case_sources": {"source": pl.String, "cases": pl.Int64, "prompts": pl.Int64, "voters": pl.Float64,
@@ -35,6 +37,7 @@ TABLES: dict[str, dict[str, type[pl.DataType]]] = {
     "standings": {"table": pl.String, **PAIRS},
     "inversions": {"table": pl.String, "source": pl.String, **PAIRS},
     "vote_bounds": BOUNDS,
+    "mutation": MUTATION,
 }
 """The tables of `tested`, with their columns."""
 
@@ -46,11 +49,13 @@ def tested(given: Mapping[str, pl.DataFrame], draws: int, seed: int) -> dict[str
     those with several), and how many tell no responses apart. pass_rates: responses that pass no test (0 to 0), all of
     them (1 to 1), or a share between. smells: what tests look like that models wrote. standings: pairs against the
     truth. inversions: the order of pairs by the tests of a source that did not make them. vote_bounds: what votes on
-    stated answers tell without a truth. All three are of pairs of whole answers.
+    stated answers tell without a truth. All three are of pairs of whole answers. mutation: the share of planted faults
+    that the cases of a prompt tell.
     """
     if given["outcomes"].is_empty():
         return {name: pl.DataFrame(schema=columns) for name, columns in TABLES.items()}
     made = _shape(given)
+    made["mutation"] = mutation(given["mutation"], resamples(given["mutation"]["subject_id"], draws, seed))
     pairs = {name: given[name].filter(pl.col("policy") != BY_STEPS) for name in ("preferences", "kept")}
     made["inversions"] = _stacked(
         _named(inversions(rows, passes(given["outcomes"], [source]), resamples(rows["prompt_id"], draws, seed)),
