@@ -112,10 +112,10 @@ def preferences(operator: PairByEvents) -> Stage:
     """The stage that pairs the answers by what users did and said."""
 
     def make(_: Means, tables: Tables) -> Output:
-        given = [tables[name] for name in _READ]
-        made = operator(*given)
-        return Output(tables={"preferences": made.table, "measurements": operator.measurements(*given)},
-                      counts=made.counts)
+        known = set(tables["responses"]["response_id"])  # alone: texts of answers and messages are never held together
+        claims = operator.claims(known, tables["messages"], tables["feedback_events"])
+        made, measured = operator.paired(tables["prompts"], tables["responses"], tables["feedback_events"], claims)
+        return Output(tables={"preferences": made.table, "measurements": measured}, counts=made.counts)
 
     return Stage(name="preferences", meaning="candidate pairs, before the filters",
                  writes={"preferences": PREFERENCES, "measurements": MEASUREMENTS},
@@ -129,7 +129,9 @@ def unpaired(dataset: PreferenceDataset, operator: UnpairedByEvents) -> Stage:
     rules = [rule for rule in dataset.kept if isinstance(rule, ResponseRule)]
 
     def make(_: Means, tables: Tables) -> Output:
-        made = operator(*(tables[name] for name in _READ))
+        known = set(tables["responses"]["response_id"])  # as above
+        said, lost = operator.said(known, tables["messages"], tables["feedback_events"])
+        made = operator.labelled(tables["prompts"], tables["responses"], said, lost)
         result = apply_unpaired(rules, made.table, tables["responses"])
         return Output(tables={"unpaired": result.kept, "unpaired_dropped": result.dropped},
                       counts=[*made.counts, *told_as("unpaired, filtered", result.counts)])

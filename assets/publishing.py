@@ -124,8 +124,8 @@ def _of_logs(tables: Tables, facts: Facts, arms: list[dict[str, Any]]) -> Facts:
     """The facts, with the record of the feedback where there is any."""
     if "feedback_events" not in tables:
         return facts
-    record = trail(tables["feedback_events"], tables["kept"], tables.get("unpaired"), tables["responses"],
-                   tables.get(again.WISHES))
+    steered = (tables["responses"], tables[again.WISHES]) if again.WISHES in tables else ()
+    record = trail(tables["feedback_events"], tables["kept"], tables.get("unpaired"), *steered)
     found = {"Feedback": record.to_dicts(),
              "Share of the pairs that each tenth of the groups gives": deciles(
                  tables["kept"], tables["prompts"]).to_dicts()}

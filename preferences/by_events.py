@@ -44,38 +44,45 @@ class PairByEvents:
         Pairs are dropped as "contradicted", "identical", "leaks the feedback" or "cap"; claims and events with the
         reasons of their rules.
         """
-        claims, standing, fates = self._judged(prompts, responses, messages, events)
-        table = self._rows({key: standing[key] for key, fate in fates.items() if not fate}, prompts, responses)
-        return Made(table, [*_claim_counts(claims), *_pair_counts(fates, table, prompts),
-                            *_event_counts(events, claims, table, self.rules)])
+        claims = self.claims(set(responses["response_id"]), messages, events)
+        return self.paired(prompts, responses, events, claims)[0]
 
     def measurements(self, prompts: pl.DataFrame, responses: pl.DataFrame, messages: pl.DataFrame,
                      events: pl.DataFrame) -> pl.DataFrame:
         """MEASUREMENTS of the pairs: `margin_z`, the margin in standard deviations of what that person gives."""
-        _, standing, fates = self._judged(prompts, responses, messages, events)
-        rows = [{"subject_id": pair_id(*key), "name": "margin_z", "value": z, "source": "events"}
-                for key, fate in fates.items() if not fate
-                if (z := _mean([claim.z for claim in standing[key]])) is not None]
-        return pl.DataFrame(pl.from_arrow(MEASUREMENTS.rows(sorted(rows, key=lambda row: str(row["subject_id"])))))
+        claims = self.claims(set(responses["response_id"]), messages, events)
+        return self.paired(prompts, responses, events, claims)[1]
 
-    def _judged(self, prompts: pl.DataFrame, responses: pl.DataFrame, messages: pl.DataFrame, events: pl.DataFrame
-                ) -> tuple[list[Claim], dict[Key, list[Claim]], dict[Key, str]]:
-        """All claims; those that stand by what they say; and the fate of each pair that they make."""
+    def claims(self, known: set[str], messages: pl.DataFrame, events: pl.DataFrame) -> list[Claim]:
+        """What the rules claim of answers; `known` are the ids of the responses that the recipe has made."""
+        scene = Scene(messages, of_people(events), known)
+        return [claim for rule in self.rules for claim in rule(scene)]
+
+    def paired(self, prompts: pl.DataFrame, responses: pl.DataFrame, events: pl.DataFrame,
+               claims: Sequence[Claim]) -> tuple[Made, pl.DataFrame]:
+        """The pairs of the claims, and their measurements; messages need not be held any more."""
         check_responses(prompts, responses)
-        scene = Scene(messages, of_people(events), set(responses["response_id"]))
-        claims = [claim for rule in self.rules for claim in rule(scene)]
         standing: defaultdict[Key, list[Claim]] = defaultdict(list)
         for claim in claims:
             if not claim.fate:
                 standing[claim.prompt_id, claim.better, claim.worse].append(claim)
-        return claims, dict(standing), self._fates(standing, prompts, responses)
+        fates = self._fates(standing, prompts, responses)
+        taken = {key: standing[key] for key, fate in fates.items() if not fate}
+        table = self._rows(taken, prompts, responses)
+        made = Made(table, [*_claim_counts(claims), *_pair_counts(fates, table, prompts),
+                            *_event_counts(events, claims, table, self.rules)])
+        return made, _measured(taken)
 
     def _fates(self, standing: Mapping[Key, Sequence[Claim]], prompts: pl.DataFrame,
                responses: pl.DataFrame) -> dict[Key, str]:
         """Why each pair is none; empty where it is one. Of two that contradict each other only the first is named."""
-        texts = dict(responses.select("response_id", "text").iter_rows())
-        asked = dict(prompts.select("prompt_id", "messages").iter_rows())
-        groups = dict(prompts.select("prompt_id", "group").iter_rows())
+        named = pl.DataFrame(list(standing), schema=["prompt", "better", "worse"], orient="row")
+        compared = pl.concat([named["better"], named["worse"].rename("better")])
+        here = prompts.filter(pl.col("prompt_id").is_in(named["prompt"].implode()))
+        texts = dict(responses.filter(pl.col("response_id").is_in(compared.implode())).select(
+            "response_id", "text").iter_rows())
+        asked = dict(here.select("prompt_id", "messages").iter_rows())
+        groups = dict(here.select("prompt_id", "group").iter_rows())
         fates: dict[Key, str] = {}
         taken: Counter[str] = Counter()
         for key in sorted(standing, key=lambda key: (draw(self.seed, "cap", *key), key)):
@@ -155,6 +162,12 @@ def _row(key: Key, claims: Sequence[Claim], order: Sequence[str]) -> dict[str, o
     return {"pair_id": pair_id(*key), "prompt_id": key[0], "chosen_id": key[1], "rejected_id": key[2],
             "score_chosen": _mean([high for high, _ in both]), "score_rejected": _mean([low for _, low in both]),
             "policy": "+".join(rules), "evidence": evidence}
+
+
+def _measured(taken: Mapping[Key, Sequence[Claim]]) -> pl.DataFrame:
+    rows = [{"subject_id": pair_id(*key), "name": "margin_z", "value": z, "source": "events"}
+            for key, claims in taken.items() if (z := _mean([claim.z for claim in claims])) is not None]
+    return pl.DataFrame(pl.from_arrow(MEASUREMENTS.rows(sorted(rows, key=lambda row: str(row["subject_id"])))))
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

@@ -36,7 +36,7 @@ class Edits:
                 continue  # an edited question, or a log that does not keep the text
             fate, ratio, ids = str(before), 0.0, ("", "", event["target_msg_id"])
             if isinstance(before, Answer):
-                ratio = edit_ratio(scene.rows[before.msg_id]["text"], text)
+                ratio = edit_ratio(scene.answers.tree.text(before.msg_id), text)
                 ids = (before.prompt_id, edited_id(before.prompt_id, event["event_id"]), before.response_id)
                 fate = self._fate(ratio) if scene.knows(ids[1], ids[2]) else "not among the responses"
             yield Claim(rule=self.name, prompt_id=ids[0], better=ids[1], worse=ids[2], events=(event["event_id"],),

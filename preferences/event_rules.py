@@ -94,9 +94,9 @@ class Ranks:
 
     def _unfit(self, scene: Scene, *targets: str) -> str:
         rows = [scene.rows[target] for target in targets if target in scene.rows]
-        if not self.synthetic and any(row["synthetic"] for row in rows):
+        if not self.synthetic and any(row.synthetic for row in rows):
             return "synthetic"
-        return next((flag for flag in self.unfit if any(flag in row["flags"] for row in rows)), "")
+        return next((flag for flag in self.unfit if any(flag in row.flags for row in rows)), "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,11 +132,11 @@ class Regenerated:
         """One claim for each answer that was left, of a message that was answered more than once."""
         for _, events in _by(scene.of("regenerate"), scene, lambda _: ()):
             answers = sorted({one for event in events for one in (event["target_msg_id"], *event["compared"])})
-            kept = [one for one in answers if scene.continued(one) and scene.rows[one]["on_main_path"]]
-            last = max(kept, key=lambda one: scene.rows[one]["branch"]) if kept else answers[0]
+            kept = [one for one in answers if scene.continued(one) and scene.rows[one].on_main_path]
+            last = max(kept, key=lambda one: scene.rows[one].branch) if kept else answers[0]
             for other in answers:
                 if other != last:
-                    later = other in scene.rows and kept and scene.rows[other]["branch"] > scene.rows[last]["branch"]
+                    later = other in scene.rows and kept and scene.rows[other].branch > scene.rows[last].branch
                     fate = "nothing was said after any of them" if not kept else "asked for later" if later else ""
                     yield scene.claim(self.name, last, other, events, fate)
 

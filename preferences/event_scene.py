@@ -10,6 +10,7 @@ import polars as pl
 
 from feedback.chatlogs.answers import Answer, Answers, logged
 from feedback.chatlogs.repairs import Anchor
+from feedback.chatlogs.told import Told
 
 Row = Mapping[str, Any]
 PERSON = "human"
@@ -48,7 +49,7 @@ class Scene:
 
     def __init__(self, messages: pl.DataFrame, events: pl.DataFrame, known: set[str]) -> None:
         self.answers: Answers = logged(licensed_only=False).answers(messages, events)
-        self.rows: Mapping[str, Row] = self.answers.tree.rows
+        self.rows: Mapping[str, Told] = self.answers.tree.rows
         self.messages = messages
         self.events = events
         self._known = known
@@ -62,7 +63,7 @@ class Scene:
         """The conversation and the prompt that an answer belongs to; where it cannot be used, it is alone."""
         answer = self.answers.own[msg_id]
         row = self.rows.get(msg_id)
-        return (str(row["conv_id"]) if row else "", answer.prompt_id if isinstance(answer, Answer) else msg_id)
+        return (row.conv_id if row else "", answer.prompt_id if isinstance(answer, Answer) else msg_id)
 
     def knows(self, *responses: str) -> bool:
         """Whether the recipe has made these responses."""
@@ -71,17 +72,17 @@ class Scene:
     def siblings(self, msg_id: str) -> list[str]:
         """The other answers to the message that an answer follows, of which an event speaks or not."""
         row = self.rows.get(msg_id)
-        beside = self._below.get(row["parent_id"], []) if row else []
-        return [one for one in beside if one != msg_id and self.rows[one]["role"] == "assistant"]
+        beside = self._below.get(row.parent_id, []) if row else []
+        return [one for one in beside if one != msg_id and self.rows[one].role == "assistant"]
 
     def continued(self, msg_id: str) -> bool:
         """Whether the user said something after an answer."""
-        return msg_id in self.rows and any(self.rows[one]["role"] == "user" for one in self._below.get(msg_id, ()))
+        return msg_id in self.rows and any(self.rows[one].role == "user" for one in self._below.get(msg_id, ()))
 
     def time(self, msg_id: str) -> float | None:
         """When a message was written, in seconds since 1970."""
         row = self.rows.get(msg_id)
-        return row["created_at"].timestamp() if row and row["created_at"] is not None else None
+        return row.created_at.timestamp() if row and row.created_at is not None else None
 
     def claim(self, rule: str, better: str, worse: str, events: Sequence[Row], fate: str = "",
               scores: tuple[float, float] | None = None, z: float | None = None) -> Claim:
@@ -94,7 +95,7 @@ class Scene:
                  fate: str = "", scores: tuple[float, float] | None = None) -> Claim:
         """The claim about two answers that are put to one question."""
         sides = (self._at(better), self._at(worse))
-        said = tuple(self.rows[one]["text"] for one in evidence if one in self.rows)
+        said = tuple(self.answers.tree.text(one) for one in evidence if one in self.rows)
         return self._claim(rule, (better.answer, worse.answer), sides, events, fate, evidence, feedback=said,
                            scores=scores)
 
@@ -122,5 +123,5 @@ class Scene:
     def _below(self) -> dict[str | None, list[str]]:
         below: defaultdict[str | None, list[str]] = defaultdict(list)
         for name in sorted(self.rows):
-            below[self.rows[name]["parent_id"]].append(name)
+            below[self.rows[name].parent_id].append(name)
         return dict(below)

@@ -50,8 +50,13 @@ class UnpairedByEvents:
 
         Responses are dropped as "no label", or as "contradiction" where users disagree, on it or on an equal text.
         """
+        said, lost = self.said(set(responses["response_id"]), messages, events)
+        return self.labelled(prompts, responses, said, lost)
+
+    def labelled(self, prompts: pl.DataFrame, responses: pl.DataFrame, said: pl.DataFrame,
+                 lost: Sequence[Count]) -> Made:
+        """The same of what was `said`, for which messages need not be held any more."""
         check_responses(prompts, responses)
-        said, lost = self._said(responses, messages, events)
         own = responses.select("response_id", "prompt_id", "model", "text", "text_digest")
         labelled = own.join(said, on="response_id", how="left").with_columns(
             both=(pl.col("good") & pl.col("bad")) | (pl.col("good").any() & pl.col("bad").any()).over(
@@ -63,11 +68,13 @@ class UnpairedByEvents:
         gone = Counter(told["fate"].drop_nulls())
         return Made(table, [*count("unpaired", "responses", responses.height, out=table.height, dropped=gone), *lost])
 
-    def _said(self, responses: pl.DataFrame, messages: pl.DataFrame,
-              events: pl.DataFrame) -> tuple[pl.DataFrame, list[Count]]:
-        """response_id, good, bad, score and evidence of every answer with a label; and what became of the events."""
+    def said(self, known: set[str], messages: pl.DataFrame,
+             events: pl.DataFrame) -> tuple[pl.DataFrame, list[Count]]:
+        """response_id, good, bad, score and evidence of every answer with a label; and what became of the events.
+
+        `known` are the ids of the responses that the recipe has made.
+        """
         found = logged(licensed_only=False).answers(messages, events).own
-        known = set(responses["response_id"])
         grades = self._grades(messages, events)
         labels: defaultdict[str, list[_Label]] = defaultdict(list)
         lost: Counter[str] = Counter()

@@ -27,6 +27,7 @@ _BLOCK = 4096
 _GROUP = 65536
 """Rows of a group of a file."""
 _PIECE = 8192
+# Files are read by one thread: others would keep what they have freed, which is as much as the rows, or more.
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +158,7 @@ class Table:
     def read(self, path: Path, columns: list[str] | None = None) -> pa.Table:
         """The rows of a file that we wrote; another table, or another version of this one, is a SchemaError."""
         self._refuse_others(path)
-        return pq.read_table(path, columns=columns)
+        return pq.read_table(path, columns=columns, use_threads=False)
 
     def read_pieces(self, path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
         """The same rows in pieces, in their order; without any, one piece of no rows."""
@@ -165,7 +166,7 @@ class Table:
         with pq.ParquetFile(path) as file:
             if not file.metadata.num_rows:
                 yield file.read(columns=columns)
-            for batch in file.iter_batches(_PIECE, columns=columns):
+            for batch in file.iter_batches(_PIECE, columns=columns, use_threads=False):
                 yield pa.Table.from_batches([batch])
 
     def _refuse_others(self, path: Path) -> None:

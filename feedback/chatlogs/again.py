@@ -101,7 +101,7 @@ class AnswerAgain:
             if reply := came.get((ask.request_id(engine), ask.sample)):
                 row = _row(reply, arm, under, answer)
                 rows[row["response_id"], arm] = row
-        answers = self._answers(messages, criteria)
+        answers = self._answers(Tree(messages, criteria["name"]), criteria)
         lost = Counter(why for name in criteria["name"] if isinstance(why := answers[name], str))
         table = pl.DataFrame(pl.from_arrow(RESPONSES.rows(rows[name] for name in sorted(rows))))
         return Made(table, [
@@ -111,7 +111,8 @@ class AnswerAgain:
 
     def _asks(self, messages: pl.DataFrame, events: pl.DataFrame, criteria: pl.DataFrame) -> Iterator[Planned]:
         """What is asked of each logged answer: under each criterion named after it, under past edits, from scratch."""
-        answers = self._answers(messages, criteria)
+        tree = Tree(messages, criteria["name"])
+        answers = self._answers(tree, criteria)
         past = past_edits(messages, events, criteria, self.edits.past) if self.edits else {}
         wishes = dict(criteria.select("criterion_id", "text").iter_rows())
         own: defaultdict[str, list[str]] = defaultdict(list)
@@ -121,15 +122,15 @@ class AnswerAgain:
             answer = answers[name]
             if isinstance(answer, str):
                 continue
+            prompt = tree.prompt(answer)
             for arm, under in (*((WITH_SUMMARY, (one,)) for one in criteria_of), (WITH_PAST, past.get(name, ()))):
                 if under:
-                    steered = _steered(answer.prompt, _lines(wishes[one] for one in under))
+                    steered = _steered(prompt, _lines(wishes[one] for one in under))
                     yield self._ask(steered, arm, answer), arm, under, answer
             if draw(self.seed, "control", name) < self.control:
-                yield self._ask(answer.prompt, FROM_SCRATCH, answer), FROM_SCRATCH, (), answer
+                yield self._ask(prompt, FROM_SCRATCH, answer), FROM_SCRATCH, (), answer
 
-    def _answers(self, messages: pl.DataFrame, criteria: pl.DataFrame) -> dict[str, Answer | str]:
-        tree = Tree(messages, criteria["name"])
+    def _answers(self, tree: Tree, criteria: pl.DataFrame) -> dict[str, Answer | str]:
         return {name: tree.answer(tree.own(name), self.licensed_only) for name in criteria["name"].unique().sort()}
 
     def _ask(self, prompt: tuple[Message, ...], arm: str, answer: Answer) -> Ask:

@@ -8,9 +8,10 @@ from typing import Any
 import polars as pl
 
 from feedback.chatlogs.chains import SUCCESS
-from feedback.chatlogs.groups import groups
+from feedback.chatlogs.groups import alike, groups
 from feedback.chatlogs.repairs import Anchor, Repairs, elsewhere
 from feedback.chatlogs.rewordings import rewordings
+from feedback.chatlogs.told import Told, told_of
 from generators.made import Made
 from schemas import PROMPTS, RESPONSES
 from schemas.errors import ConfigError
@@ -25,8 +26,6 @@ UNFINISHED = ("unfinished", "error", "tool call")
 """Flags of messages that are no whole answer."""
 EDITED = ("edit", "correction")
 """Kinds of events whose text is an answer as a person would have it."""
-_READ = ("msg_id", "conv_id", "parent_id", "role", "text", "model", "user_hash", "created_at", "on_main_path",
-         "branch", "synthetic", "flags", "source", "licence", "language", "redistributable", "finish_reason")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +34,10 @@ class Answer:
 
     msg_id: str
     prompt_id: str
-    prompt: tuple[Message, ...]
     question: str
     """msg_id of the user's message that the prompt ends with."""
+    before: str | None
+    """msg_id of the message before that question."""
 
     @property
     def response_id(self) -> str:
@@ -46,64 +46,72 @@ class Answer:
 
 
 class Tree:
-    """The messages of the conversations that some messages are in, and the ways to them."""
+    """The messages of the conversations that some messages are in, and the ways to them.
+
+    Texts stay in their column, and are looked up when they are asked for.
+    """
 
     def __init__(self, messages: pl.DataFrame, wanted: Iterable[str]) -> None:
         near = messages.filter(pl.col("msg_id").is_in(list(wanted)))["conv_id"].unique()
-        told = messages.filter(pl.col("conv_id").is_in(near.implode())).select(_READ)
-        self.rows: dict[str, Mapping[str, Any]] = {row["msg_id"]: row for row in _slim(told)}
-        self._paths: dict[str, tuple[Message, ...] | None] = {}
+        told = messages.filter(pl.col("conv_id").is_in(near.implode()))
+        self._texts = told["text"]
+        self.rows: dict[str, Told] = {row.msg_id: row for row in told_of(told)}
+
+    def text(self, msg_id: str) -> str:
+        """What a message says."""
+        return str(self._texts[self.rows[msg_id].place])
 
     def path(self, msg_id: str | None) -> tuple[Message, ...] | None:
         """What is said up to a message, itself included; None where a message on the way is missing."""
-        way: list[str] = []
-        while msg_id is not None and msg_id not in self._paths:
-            if msg_id not in self.rows or len(way) > len(self.rows):
-                self._paths.update(dict.fromkeys([*way, msg_id]))
+        way: list[Message] = []
+        for _ in range(len(self.rows) + 1):
+            if msg_id is None:
+                return tuple(reversed(way))
+            row = self.rows.get(msg_id)
+            if row is None or set(CUT) & set(row.flags):
                 return None
-            way.append(msg_id)
-            msg_id = self.rows[msg_id]["parent_id"]
-        said = () if msg_id is None else self._paths[msg_id]
-        for step in reversed(way):
-            row = self.rows[step]
-            if set(CUT) & set(row["flags"]):
-                said = None
-            turn: tuple[Message, ...] = ({"role": row["role"], "content": row["text"]},) if _shown(row) else ()
-            said = None if said is None else (*said, *turn)
-            self._paths[step] = said
-        return said
+            text = self.text(msg_id)
+            if "hidden" not in row.flags and text.strip():
+                way.append({"role": row.role, "content": text})
+            msg_id = row.parent_id
+        return None
+
+    def prompt(self, answer: Answer) -> tuple[Message, ...]:
+        """What was said before an answer, its question last."""
+        return (*(self.path(answer.before) or ()), Message(role="user", content=self.text(answer.question)))
 
     def before(self, msg_id: str) -> str | None:
         """The message that one follows."""
-        return self.rows[msg_id]["parent_id"] if msg_id in self.rows else None
+        return self.rows[msg_id].parent_id if msg_id in self.rows else None
 
     def siblings(self, msg_ids: Iterable[str]) -> set[str]:
         """The answers to the messages that these answers follow."""
-        parents = {self.rows[one]["parent_id"] for one in msg_ids if one in self.rows} - {None}
-        return {name for name, row in self.rows.items() if row["parent_id"] in parents and row["role"] == "assistant"}
+        parents = {self.rows[one].parent_id for one in msg_ids if one in self.rows} - {None}
+        return {name for name, row in self.rows.items() if row.parent_id in parents and row.role == "assistant"}
 
     def answer(self, anchor: Anchor, licensed_only: bool = True) -> Answer | str:
         """The answer at its anchor, or why it is none."""
         row, question = self.rows.get(anchor.answer), self.rows.get(anchor.question or "")
         if row is None:
             return "its message is missing"
-        if row["role"] != "assistant":
+        if row.role != "assistant":
             return "no assistant's message"
-        if not row["text"].strip():
+        if not self.text(row.msg_id).strip():
             return "no text"
-        if question is None or question["role"] != "user":
+        if question is None or question.role != "user":
             return "its prompt does not end with a user's turn"
         said = self.path(anchor.before)
-        if said is None or set(CUT) & {*row["flags"], *question["flags"]}:
+        if said is None or set(CUT) & {*row.flags, *question.flags}:
             return "a message before it is missing"
-        if set(UNFINISHED) & set(row["flags"]):
+        if set(UNFINISHED) & set(row.flags):
             return "no whole answer"
-        if licensed_only and not (row["redistributable"] and question["redistributable"]):
+        if licensed_only and not (row.redistributable and question.redistributable):
             return "may not be passed on"
-        if not question["text"].strip():
+        asked = self.text(question.msg_id)
+        if not asked.strip():
             return "its question has no text"
-        prompt = (*said, Message(role="user", content=question["text"]))
-        return Answer(anchor.answer, prompt_id(prompt), prompt, question["msg_id"])
+        prompt = (*said, Message(role="user", content=asked))
+        return Answer(anchor.answer, prompt_id(prompt), question.msg_id, anchor.before)
 
     def own(self, msg_id: str) -> Anchor:
         """Where a message stands in its log."""
@@ -139,11 +147,11 @@ class Logged:
         by_prompt: dict[str, list[Answer]] = {}
         for answer in found.all():
             by_prompt.setdefault(answer.prompt_id, []).append(answer)
-        rows = found.tree.rows
-        group = groups({name: ({_owner(rows[one.msg_id]) for one in those}, those[0].prompt)
+        rows, tree = found.tree.rows, found.tree
+        group = groups({name: ({_owner(rows[one.msg_id]) for one in those}, alike(tree.prompt(those[0])))
                         for name, those in by_prompt.items()})
-        made = [_prompt_row(name, those, [rows[one.msg_id] for one in those], group[name])
-                for name, those in sorted(by_prompt.items())]
+        made = (_prompt_row(name, tree.prompt(those[0]), [rows[one.msg_id] for one in those], group[name])
+                for name, those in sorted(by_prompt.items()))
         table = pl.DataFrame(pl.from_arrow(PROMPTS.rows(made)))
         return Made(table, count("prompts", "prompts", len(by_prompt), out=table.height))
 
@@ -153,12 +161,13 @@ class Logged:
         Messages that events speak of are dropped where they are no answer, with the reason.
         """
         found = self.answers(messages, events)
-        rows = [_response(one, found.tree.rows[one.msg_id], elsewhere)
-                for elsewhere, those in ((False, found.own), (True, found.elsewhere))
-                for one in those.values() if isinstance(one, Answer)]
+        placed = {one.response_id: (one, strategy)
+                  for strategy, those in (("logged", found.own), ("re-anchored", found.elsewhere))
+                  for one in those.values() if isinstance(one, Answer)}
         edited, lost = _edited(found, events)
-        by_id = {row["response_id"]: row for row in [*rows, *edited]}
-        table = pl.DataFrame(pl.from_arrow(RESPONSES.rows(by_id[name] for name in sorted(by_id))))
+        made = (edited[name] if name in edited else _response(found.tree, *placed[name])
+                for name in sorted({*placed, *edited}))
+        table = pl.DataFrame(pl.from_arrow(RESPONSES.rows(made)))
         return Made(table, [*found.counts(), *lost])
 
 
@@ -192,14 +201,6 @@ def logged(licensed_only: bool = True) -> Logged:
     return Logged(licensed_only=licensed_only)
 
 
-def _slim(messages: pl.DataFrame) -> Iterator[Mapping[str, Any]]:
-    """The rows; what stands in many of them (a conversation, a user, a model) is held once."""
-    held: dict[str, str] = {}
-    for row in messages.iter_rows(named=True):
-        yield {name: held.setdefault(value, value) if isinstance(value, str) and name != "text" else value
-               for name, value in row.items()}
-
-
 def spoken_of(events: pl.DataFrame) -> list[str]:
     """The answers that events point at or compare, sorted."""
     return sorted({*events["target_msg_id"], *events["compared"].explode().drop_nulls()})
@@ -215,9 +216,9 @@ def edited_id(prompt: str, event_id: str) -> str:
     return response_id(prompt, "human", event_id, 0)
 
 
-def _edited(found: Answers, events: pl.DataFrame) -> tuple[list[dict[str, Any]], list[Count]]:
-    """The answers as people edited them, and what became of the others."""
-    rows, lost = [], Counter[str]()
+def _edited(found: Answers, events: pl.DataFrame) -> tuple[dict[str, dict[str, Any]], list[Count]]:
+    """The answers as people edited them, by response_id, and what became of the others."""
+    rows, lost = {}, Counter[str]()
     edits = events.filter(pl.col("kind").is_in(EDITED)).select("event_id", "target_msg_id", "text")
     for event, target, text in edits.iter_rows():
         original = found.own[target]
@@ -226,14 +227,16 @@ def _edited(found: Answers, events: pl.DataFrame) -> tuple[list[dict[str, Any]],
         elif not (text or "").strip():
             lost["no edited text"] += 1
         else:
-            rows.append({**_plain(edited_id(original.prompt_id, event), original.prompt_id, "human", text),
-                         "model": "human", "strategy": "edited", "parents": [original.response_id]})
-    return rows, count("responses", "edits", edits.height, out=len(rows), dropped=lost)
+            name = edited_id(original.prompt_id, event)
+            rows[name] = {**_plain(name, original.prompt_id, "human", text), "model": "human", "strategy": "edited",
+                          "parents": [original.response_id]}
+    return rows, count("responses", "edits", edits.height, out=edits.height - lost.total(), dropped=lost)
 
 
-def _response(answer: Answer, row: Mapping[str, Any], elsewhere: bool) -> dict[str, Any]:
-    return {**_plain(answer.response_id, answer.prompt_id, "log", row["text"]), "model": row["model"] or "unknown",
-            "strategy": "re-anchored" if elsewhere else "logged", "finish_reason": row["finish_reason"]}
+def _response(tree: Tree, answer: Answer, strategy: str) -> dict[str, Any]:
+    row = tree.rows[answer.msg_id]
+    return {**_plain(answer.response_id, answer.prompt_id, "log", tree.text(answer.msg_id)),
+            "model": row.model or "unknown", "strategy": strategy, "finish_reason": row.finish_reason}
 
 
 def _plain(name: str, prompt: str, origin: str, text: str) -> dict[str, Any]:
@@ -241,17 +244,12 @@ def _plain(name: str, prompt: str, origin: str, text: str) -> dict[str, Any]:
             "criteria": [], "critiques": [], "sample": 0, "text": text, "text_digest": text_digest(text)}
 
 
-def _prompt_row(name: str, answers: Sequence[Answer], rows: Sequence[Mapping[str, Any]], group: str) -> dict[str, Any]:
-    languages = {row["language"] for row in rows}
-    return {"prompt_id": name, "messages": list(answers[0].prompt), "sources": sorted({row["source"] for row in rows}),
-            "licences": sorted({row["licence"] or "unknown" for row in rows}), "group": group,
+def _prompt_row(name: str, prompt: Sequence[Message], rows: Sequence[Told], group: str) -> dict[str, Any]:
+    languages = {row.language for row in rows}
+    return {"prompt_id": name, "messages": list(prompt), "sources": sorted({row.source for row in rows}),
+            "licences": sorted({row.licence or "unknown" for row in rows}), "group": group,
             "language": languages.pop() if len(languages) == 1 else None}
 
 
-def _owner(row: Mapping[str, Any]) -> str:
-    return str(row["user_hash"] or row["conv_id"])
-
-
-def _shown(row: Mapping[str, Any]) -> bool:
-    """Whether a message is part of a prompt: not where the log hides it, or it says nothing."""
-    return "hidden" not in row["flags"] and bool(row["text"].strip())
+def _owner(row: Told) -> str:
+    return row.user_hash or row.conv_id

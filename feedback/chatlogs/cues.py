@@ -76,9 +76,9 @@ class Cues:
         context = messages.select(evidence_msg_id="msg_id", actor_hash="user_hash", created_at="created_at",
                                   source_format="source_format", place="place")
         kept = told.drop_nulls("cue").join(context, on="evidence_msg_id", how="left").sort("evidence_msg_id")
-        rows = [self._row(row) for row in kept.to_dicts()]
+        rows = (self._row(row) for row in kept.iter_rows(named=True))
         table = pl.DataFrame(pl.from_arrow(FEEDBACK_EVENTS.rows(rows))).sort("event_id")
-        return Made(table, count("feedback_events", "user turns", told.height, out=len(rows), dropped=+lost))
+        return Made(table, count("feedback_events", "user turns", told.height, out=table.height, dropped=+lost))
 
     def _row(self, row: dict[str, object]) -> dict[str, object]:
         cue = str(row["cue"])

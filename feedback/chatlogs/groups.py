@@ -6,8 +6,8 @@ from schemas.ids import digest
 from schemas.messages import Message
 
 
-def groups(prompts: Mapping[str, tuple[Collection[str], Sequence[Message]]]) -> dict[str, str]:
-    """The group of each prompt, given its owners (users, or conversations without one) and its messages.
+def groups(prompts: Mapping[str, tuple[Collection[str], str]]) -> dict[str, str]:
+    """The group of each prompt, given its owners (users, or conversations without one) and what it is `alike` in.
 
     Prompts that share an owner are of one group, and owners that asked the same, but for case and white space, are of
     one too: else a question of the test split would be learned from somebody else's conversation. A group is named
@@ -21,15 +21,15 @@ def groups(prompts: Mapping[str, tuple[Collection[str], Sequence[Message]]]) -> 
             name = leader[name]
         return name
 
-    alike: dict[str, str] = {}
-    for owners, messages in prompts.values():
-        same = alike.setdefault(_plain(messages), min(owners))
+    asked: dict[str, str] = {}
+    for owners, likeness in prompts.values():
+        same = asked.setdefault(likeness, min(owners))
         for owner in owners:
             first, second = sorted((led(same), led(owner)))
             leader[second] = first
     return {name: led(min(owners)) for name, (owners, _) in prompts.items()}
 
 
-def _plain(messages: Sequence[Message]) -> str:
-    """What makes two prompts alike."""
+def alike(messages: Sequence[Message]) -> str:
+    """What makes two prompts alike: the same words, but for case and white space."""
     return digest("alike", [[turn["role"], " ".join(turn["content"].lower().split())] for turn in messages])

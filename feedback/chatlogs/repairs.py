@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
+from feedback.chatlogs.told import Told
+
 REPHRASED = "repeat_rephrase"
 COMPLAINTS = (REPHRASED, "correction", "rejection", "clarification")
 MOST_TURNS = 3
@@ -37,7 +39,7 @@ class Repair:
 class Repairs:
     """Finds repairs; `rows` are the messages by id."""
 
-    def __init__(self, rows: Mapping[str, Row], events: pl.DataFrame) -> None:
+    def __init__(self, rows: Mapping[str, Told], events: pl.DataFrame) -> None:
         self._rows = rows
         self._content = _by_target(events.filter(pl.col("polarity") == "positive"))
         self._complaints = _by_target(events.filter(
@@ -45,7 +47,7 @@ class Repairs:
             pl.col("justified").fill_null("unclear") != "no"))
         self._children: defaultdict[str, list[str]] = defaultdict(list)
         for name in sorted(rows):
-            if (parent := rows[name]["parent_id"]) is not None:
+            if (parent := rows[name].parent_id) is not None:
                 self._children[parent].append(name)
 
     def all(self) -> Iterator[Repair]:
@@ -75,17 +77,21 @@ class Repairs:
             here = [one for answer in answers if answer not in self._content for one in self._below(answer, "user")]
 
     def _below(self, msg_id: str, role: str) -> list[str]:
-        return [one for one in self._children.get(msg_id, ()) if self._rows[one]["role"] == role]
+        return [one for one in self._children.get(msg_id, ()) if self._rows[one].role == role]
 
     def _parent(self, msg_id: str | None) -> str | None:
-        return None if msg_id is None or msg_id not in self._rows else self._rows[msg_id]["parent_id"]
+        return None if msg_id is None or msg_id not in self._rows else self._rows[msg_id].parent_id
 
 
-def elsewhere(rows: Mapping[str, Row], placed: Iterable[Anchor]) -> list[Anchor]:
+def elsewhere(rows: Mapping[str, Told], placed: Iterable[Anchor]) -> list[Anchor]:
     """Those of the anchors that are not where their answer stands in the log, sorted, each once."""
-    own = {name: (row["parent_id"], rows[row["parent_id"]]["parent_id"] if row["parent_id"] in rows else None)
-           for name, row in rows.items()}
-    return sorted({one for one in placed if own.get(one.answer) != (one.question, one.before)},
+
+    def above(name: str | None) -> str | None:
+        row = rows.get(name or "")
+        return row and row.parent_id
+
+    return sorted({one for one in placed if one.answer not in rows
+                   or (above(one.answer), above(above(one.answer))) != (one.question, one.before)},
                   key=lambda one: (one.answer, one.question or "", one.before or ""))
 
 

@@ -52,13 +52,15 @@ def rewordings(messages: pl.DataFrame, events: pl.DataFrame) -> Iterator[Rewordi
     neither answer's prompt holds the other answers. Whatever time lies between; who wants less leaves out.
     """
     before = dict(messages.filter(pl.col("role") == "user").select("msg_id", "parent_id").iter_rows())
-    told = _telling(events).sort("event_id").to_dicts()
+    told = _telling(events).sort("event_id").select(
+        "event_id", "target_msg_id", "evidence_msg_id", "act", "polarity", "ordinal").to_dicts()
     again = {row["evidence_msg_id"]: row["event_id"] for row in told if row["act"] == REPHRASED}
+    where = messages.filter(pl.col("msg_id").is_in(list(again)))["conv_id"].unique()
     glad: dict[str, list[Row]] = {}
     for row in told:
         if row["polarity"] == "positive" or (row["ordinal"] or 0) >= GOOD:
             glad.setdefault(row["target_msg_id"], []).append(row)
-    for chain in asked_again(messages, events):
+    for chain in asked_again(messages.filter(pl.col("conv_id").is_in(where.implode())), events):
         if len(chain.questions) > 1:
             yield from _of_chain(chain, before, again, glad)
 
