@@ -1,7 +1,7 @@
 """The build's figures in the words of the dataset card."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from assets.dataset import CHECKOUT, PreferenceDataset, known_engines
@@ -17,6 +17,9 @@ _TESTS = {"case_sources": "Test cases", "smells": "What tests look like that mod
           "standings": "Pairs against the truth", "inversions": "Pairs by the tests of another source",
           "vote_bounds": "Votes without a truth: bounds",
           "mutation": "Planted faults that the test cases of a prompt tell: mean share"}
+_DRAWN = {"test_sizes": "prompts", "pass_rates": "responses", "calibration": "value"}
+"""Tables of tests that have a bar a row, and the column it is as long as."""
+_BAR = 20
 _BIAS = {"position": "Position", "length": "Length", "self_preference": "Own answers"}
 
 
@@ -31,13 +34,22 @@ def card_facts(dataset: PreferenceDataset, told: Mapping[str, Any]) -> Facts:
     if dataset.truth is not None:
         facts["truth"] = {"Pairs": told["label_accuracy"], "Judges": told["judge_accuracy"]}
     if dataset.outcomes is not None:
-        facts["tests"] = {title: told[name] for name, title in _TESTS.items() if told[name]}
+        facts["tests"] = {title: _drawn(told[name], _DRAWN.get(name)) for name, title in _TESTS.items() if told[name]}
         facts["limits"] = _limits(dataset)
     answering = getattr(dataset.responses, "engines", ())
     judging = {name for jury in dataset.juries for name in jury.engines}
     facts["models"] = [_model(engines[name]) for name in sorted(answering)]
     facts["judges"] = [{"judge": name, **_model(engines[name])} for name in sorted(judging)]
     return facts
+
+
+def _drawn(rows: Sequence[Mapping[str, Any]], column: str | None) -> Sequence[Mapping[str, Any]]:
+    """The rows with a bar each: the largest number, or a share of 1, is the longest, and what is not 0 is seen."""
+    if column is None:
+        return rows
+    most = max([1.0, *(row[column] or 0 for row in rows)])
+    return [{**row, "plot": "█" * max(round(_BAR * (row[column] or 0) / most), 1 if row[column] else 0)}
+            for row in rows]
 
 
 def _model(engine: Engine) -> dict[str, str | None]:

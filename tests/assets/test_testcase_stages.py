@@ -145,6 +145,19 @@ def test_the_audit_draws_and_the_card_tells_the_tests(built: Build) -> None:
         assert words in card
 
 
+def test_the_cards_bars_are_as_long_as_their_numbers(built: Build) -> None:
+    card = (built.folder / "README.md").read_text()
+    for name, title, column in (("test_sizes", "Tests of a prompt", "prompts"),
+                                ("pass_rates", "Responses by share of tests passed", "responses"),
+                                ("calibration", "Votes that are right, by their share", "value")):
+        lines = card.partition(f"**{title}**")[2].strip().partition("\n\n")[0].splitlines()
+        names = [cell.strip() for cell in lines[0].strip("|").split("|")]
+        bars = [line.strip("|").split("|")[names.index("plot")].count("█") for line in lines[2:]]
+        numbers = [row[column] for row in facts(built)[name]]
+        assert bars == [max(1, round(20 * number / max(1, *numbers))) for number in numbers]
+        assert max(bars) > 1
+
+
 def test_another_home_gives_the_same_bytes_and_the_same_home_runs_nothing_again(
         folder: Path, tables: dict[str, pl.DataFrame], tmp_path: Path) -> None:
     walked(planted(folder), tmp_path)
