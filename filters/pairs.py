@@ -67,10 +67,13 @@ def too_long_with_prompt(max_characters: int) -> PairRule:
     return PairRule(name="too_long_with_prompt", see=lambda pairs: over)
 
 
+_TURN = pl.concat_str(pl.element().struct.field("role"), pl.element().struct.field("content"), separator="\0")
+_ASKED = pl.col("prompt").list.eval(_TURN).list.join("\0\0")
+"""The prompt's messages as one text."""
+
+
 def _duplicate(pairs: pl.DataFrame) -> pl.Expr:
-    turn = pl.concat_str(pl.element().struct.field("role"), pl.element().struct.field("content"), separator="\0")
-    texts = [pl.col("prompt").list.eval(turn).list.join("\0\0"), "chosen_text_digest", "rejected_text_digest"]
-    first = pl.col("pair_id").min().over(texts)
+    first = pl.col("pair_id").min().over(_ASKED, "chosen_text_digest", "rejected_text_digest")
     return pl.when(pl.col("pair_id") != first).then(pl.format("same texts as pair {}", first))
 
 
@@ -81,6 +84,21 @@ prompt_id (other tools, say). The one with the smallest pair_id stays. Evidence:
 
 It compares what the recipe's other rules keep, so the pair that stays is always kept; and as it compares all rows, it
 must see them all at once, not shard by shard."""
+
+
+def _contradicted(pairs: pl.DataFrame) -> pl.Expr:
+    chosen, rejected, name = pl.col("chosen_text_digest"), pl.col("rejected_text_digest"), pl.col("pair_id")
+    texts = [_ASKED, pl.min_horizontal(chosen, rejected), pl.max_horizontal(chosen, rejected)]
+    says, denies = (name.filter(way).min().over(texts) for way in (chosen < rejected, chosen > rejected))
+    other = pl.when(chosen < rejected).then(denies).otherwise(says)
+    return pl.when((chosen != rejected) & other.is_not_null()).then(pl.format("pair {} says the opposite", other))
+
+
+contradicted = PairRule(name="contradicted", see=_contradicted, across=True)
+"""Drops pairs of one prompt whose texts another pair holds the other way round; neither stays. Evidence: its pair_id.
+
+Equal texts of two models may get different scores, and one of them then beats what the other loses to. Like
+`exact_duplicate` it compares what the other rules keep, and must see all rows at once."""
 
 
 def margin(floor: float) -> PairRule:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from filters.pairs import exact_duplicate, identical, margin, near_identical, one_sided_refusal
+from filters.pairs import contradicted, exact_duplicate, identical, margin, near_identical, one_sided_refusal
 from filters.rule import Rule, apply, apply_lists, apply_unpaired, pair_rule, response_rule
 from filters.sides import empty, too_long, truncated
 from preferences.lists import lists
@@ -77,7 +77,8 @@ side = st.fixed_dictionaries({"text": st.sampled_from(TEXTS),
 sides = st.lists(st.tuples(side, side.map(lambda one: {**one, "score": 2.0})), max_size=8)
 LOCAL: list[Rule] = [empty, truncated, too_long(max_tokens=8), identical, near_identical(0.7), one_sided_refusal,
                      margin(0.4), shouting, longer_wins]
-rules = st.lists(st.sampled_from([*LOCAL, exact_duplicate]), unique_by=lambda rule: rule.name, max_size=10)
+rules = st.lists(st.sampled_from([*LOCAL, exact_duplicate, contradicted]), unique_by=lambda rule: rule.name,
+                 max_size=10)
 
 
 @settings(max_examples=40, deadline=None)

@@ -5,7 +5,15 @@ from typing import Any
 import polars as pl
 import pytest
 
-from filters.pairs import exact_duplicate, identical, margin, near_identical, one_sided_refusal, too_long_with_prompt
+from filters.pairs import (
+    contradicted,
+    exact_duplicate,
+    identical,
+    margin,
+    near_identical,
+    one_sided_refusal,
+    too_long_with_prompt,
+)
 from filters.rule import Rule, apply
 from filters.sides import empty, too_long, truncated
 from preferences.pair import pair
@@ -111,6 +119,23 @@ def test_the_same_pair_of_two_models_is_a_duplicate_and_the_reverse_pair_is_not(
     kept = apply([exact_duplicate], pair("all")(*tables).table, tables[1])
     assert {chosen[0]["content"] for chosen in kept.kept["chosen"]} == {"yes", "no"}
     assert (kept.kept.height, kept.dropped.height) == (2, 2)
+
+
+def test_pairs_of_equal_texts_that_contradict_each_other_all_go_and_name_another() -> None:
+    answers = [{"name": name, "score": score, "text": text} for name, score, text in
+               [("a", 3.0, "yes"), ("b", 3.0, "yes"), ("c", 1.0, "no"), ("d", 5.0, "no"), ("e", 0.0, "hm")]]
+    prompts, responses, rankings = world({"p": answers, "q": [{**one, "score": -one["score"]} for one in answers[1:3]]})
+    preferences = pair("all")(prompts, responses, rankings).table
+    kept = apply([contradicted], preferences, responses)
+    sides = pl.concat_str(*(pl.col(side).list.first().struct.field("content") for side in ("chosen", "rejected")),
+                          separator=">")
+    assert sorted(kept.kept.select("prompt_id", sides.alias("said")).rows()) == [
+        ("p", "no>hm"), ("p", "no>hm"), ("p", "yes>hm"), ("p", "yes>hm"), ("q", "no>yes")]
+    ids = {side: set(preferences.filter(sides == side, prompt_id="p")["pair_id"]) for side in ("yes>no", "no>yes")}
+    told = dict(kept.dropped.select("row_id", "evidence").iter_rows())
+    for side, other in (("yes>no", "no>yes"), ("no>yes", "yes>no")):
+        assert {told.pop(name) for name in ids[side]} == {f"pair {min(ids[other])} says the opposite"}
+    assert told == {}
 
 
 def test_pairs_that_share_one_side_only_are_no_duplicates() -> None:
