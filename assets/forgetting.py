@@ -21,7 +21,8 @@ from assets.home import Build
 from feedback.chatlogs.answers import logged
 from feedback.chatlogs.induce import RUBRIC
 from feedback.chatlogs.sniff import FORMATS
-from schemas import CHAT_MESSAGES, TABLES
+from feedback.chatlogs.summaries import WISHES
+from schemas import CHAT_MESSAGES, RESPONSES, TABLES
 from schemas.table import footer
 
 _EXPORTS = sorted(format.name for format in FORMATS if format.one_person)
@@ -48,7 +49,8 @@ class Gone:
     conversations: set[str] = field(default_factory=set)
     """Those of an export that names nobody: it might be read from another place, and so as another person's."""
     rubrics: set[str] = field(default_factory=set)
-    """Texts of rubrics that a model made of many users' words, theirs among them."""
+    """Texts that a model made of what users said, and that requests about others hold: rubrics of many users' words,
+    theirs among them, and wishes, which steer answers in a person's other conversations too."""
 
 
 def gone(build: Build, names: Collection[str]) -> Gone:
@@ -136,11 +138,11 @@ def _lists(column: pa.Array, known: pa.Array) -> pa.Array | None:
 
 
 def _rubrics(table: pa.Table, ids: Collection[str]) -> set[str]:
-    """The texts of the gone rows that are rubrics."""
+    """The texts of the gone rows that are rubrics or wishes."""
     if not {"criterion_id", "kind", "text"} <= set(table.column_names):
         return set()
-    rows = table.filter(pc.and_(_hit(table, ids), pc.equal(table["kind"].combine_chunks(), RUBRIC)))
-    return set(rows["text"].to_pylist())
+    told = pc.is_in(table["kind"].combine_chunks(), value_set=pa.array([RUBRIC, WISHES]))
+    return {text for text in table.filter(pc.and_(_hit(table, ids), told))["text"].to_pylist() if text.strip()}
 
 
 def _exported(messages: pa.Table, names: Collection[str]) -> set[str]:
@@ -158,7 +160,8 @@ def _named(path: Path, rows: pa.Table) -> set[str]:
     """What others may call these rows by: their key, where it is an id."""
     name = footer(path)[0]
     known = TABLES.get(name)
-    keys = {known.key[0], *(("conv_id",) if name == CHAT_MESSAGES.name else ())} if known else set()
+    more = {CHAT_MESSAGES.name: "conv_id", RESPONSES.name: "request_id"}
+    keys = {known.key[0], more.get(name, known.key[0])} if known else set()
     return {value for key in keys if key.endswith("_id") and key in rows.column_names
             for value in rows[key].to_pylist() if value is not None}
 

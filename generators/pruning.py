@@ -87,8 +87,9 @@ def _of_prompts(store: ReplyStore, prompt_ids: set[str], saying: Collection[str]
 
 
 def _says(request: Mapping[str, Any], texts: Collection[str]) -> bool:
-    """Whether one of the texts stands in what was asked."""
-    return any(text in str(turn.get("content")) for turn in request.get("messages", ()) for text in texts)
+    """Whether one of the texts stands in what was asked, each of its lines, as other lines may stand between them."""
+    said = [str(turn.get("content")) for turn in request.get("messages", ())]
+    return any(all(line in turn for line in text.splitlines()) for turn in said for text in texts)
 
 
 def _of_age(store: ReplyStore, latest: float | None, engine: str | None) -> _Doomed:

@@ -22,6 +22,8 @@ from schemas.criteria import criterion_id
 from schemas.errors import ConfigError
 from schemas.funnel import count
 
+WISHES = "summary"
+"""The kind of the criteria."""
 MOST_WISHES = 10
 NO_WISH = "no wish"
 BETWEEN = ", "
@@ -116,7 +118,7 @@ def wishes_of(replies: Iterable[Heard]) -> tuple[dict[str, list[str]], Counter[s
 def criterion(target: str, wishes: Sequence[str], events: Sequence[str]) -> dict[str, Any]:
     """The row of what a user wants of an answer."""
     text = "\n".join(f"- {wish}" for wish in wishes)
-    return {"criterion_id": criterion_id("summary", target, text), "kind": "summary", "name": target,
+    return {"criterion_id": criterion_id(WISHES, target, text), "kind": WISHES, "name": target,
             "scope": "responses", "text": text, "evidence": BETWEEN.join(events)}
 
 

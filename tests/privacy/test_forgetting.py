@@ -18,7 +18,7 @@ from generators.store import ReplyStore
 from pipelines.commands import forget
 from privacy.forgotten import forgotten
 from privacy.people import Salt
-from schemas import CHAT_MESSAGES, CRITERIA
+from schemas import CHAT_MESSAGES, CRITERIA, RESPONSES
 from tests.privacy.planted_logs import everything
 
 
@@ -127,6 +127,37 @@ def test_rubrics_that_quote_many_users_go_with_one_of_them_and_their_scores_of_o
     assert "Sum up" not in after
     assert rubric not in after
     assert "Is late. Score: quince" in after
+
+
+def test_a_forgotten_conversations_wish_goes_from_requests_for_the_same_persons_others(
+        tmp_path: Path, build: Build) -> None:
+    home, remote = tmp_path / "home", str(tmp_path / "remote")
+    said = build.read("messages").filter(pl.col("role") == "assistant")
+    talks = {("pie" if "pie" in row["text"] else row["text"].split()[1]): row for row in said.to_dicts()}
+    CRITERIA.write(CRITERIA.rows([
+        {"criterion_id": f"wish of {word}", "kind": "summary", "name": talks[word]["msg_id"], "scope": "responses",
+         "text": text, "evidence": "an event"}
+        for word, text in (("pie", "- Name the oven.\n- Be short."), ("medlar", "- Be short.\n- Use Latin."))]),
+        build.file("criteria"))
+    common = {"origin": "engine", "role": "candidate", "round": 0, "parents": [], "critiques": [], "sample": 0,
+              "text": "Bletted.", "text_digest": "d", "model": "m", "strategy": "answer again", "prompt_id": "asked"}
+    RESPONSES.write(RESPONSES.rows([
+        {**common, "response_id": "steered", "criteria": ["wish of medlar", "wish of pie"], "request_id": "both"},
+        {**common, "response_id": "own", "criteria": ["wish of medlar"], "request_id": "one"}]),
+        build.file("responses"))
+    with ReplyStore.open(home / "store", remote) as store:
+        for name, asked in (("both", "Wanted:\n- Be short.\n- Use Latin.\n- Name the oven."),
+                            ("one", "Wanted:\n- Be short.\n- Use Latin.")):
+            store.put_request(name, {"messages": [{"role": "system", "content": asked}]}, talks["medlar"]["msg_id"])
+    found = gone(build, {talks["pie"]["conv_id"]})
+    assert "both" in found.ids
+    assert "one" not in found.ids
+    run(None, talks["pie"]["conv_id"], remote)
+    assert build.read("criteria")["criterion_id"].to_list() == ["wish of medlar"]
+    assert build.read("responses")["response_id"].to_list() == ["own"]
+    after = everything(home) + everything(tmp_path / "remote")
+    assert "Name the oven" not in after
+    assert "Use Latin" in after
 
 
 def test_the_dry_listing_says_that_runs_go_whole(tmp_path: Path, build: Build) -> None:
