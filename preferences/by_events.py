@@ -76,7 +76,8 @@ class PairByEvents:
     def _fates(self, standing: Mapping[Key, Sequence[Claim]], prompts: pl.DataFrame,
                responses: pl.DataFrame) -> dict[Key, str]:
         """Why each pair is none; empty where it is one. Of two that contradict each other only the first is named."""
-        named = pl.DataFrame(list(standing), schema=["prompt", "better", "worse"], orient="row")
+        named = pl.DataFrame(list(standing), orient="row",
+                             schema={"prompt": pl.String, "better": pl.String, "worse": pl.String})
         compared = pl.concat([named["better"], named["worse"].rename("better")])
         here = prompts.filter(pl.col("prompt_id").is_in(named["prompt"].implode()))
         texts = dict(responses.filter(pl.col("response_id").is_in(compared.implode())).select(
