@@ -58,6 +58,8 @@ class Programs:
         fences = [body for name, body in _FENCE.findall(text) if name.lower() in FENCES[self.language] and body.strip()]
         if fences:
             return self._of_fences(fences, prompt, entry), "fence"
+        if _FENCE.search(text) and not text[:1].isspace() and parsed(text) is None:
+            return None                              # what it fences is in another language, or no code
         if self.language != "python":
             bare = _MODULE if self.language == "verilog" else _LOOKS_LIKE_CODE
             return (text, "bare") if bare.search(text) else None

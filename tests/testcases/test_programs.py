@@ -32,6 +32,22 @@ def test_code_split_over_two_fences_is_joined_when_only_both_define_the_entry() 
     assert programs().find(halves, "", "double") == ("def double(x):\n\n\n    return 2 * x\n", "fence")
 
 
+@pytest.mark.parametrize("text", [
+    "```cpp\n#include <cstdio>\nint main() {}\n```", "In Java:\n```java\nimport a.b;\nclass A {}\n```",
+    "Run this:\n```bash\npip install double\n```",
+])
+def test_code_in_another_language_is_no_program_that_fails(text: str) -> None:
+    assert programs().find(text, "", "double") is None
+    assert programs().find(text, BEGUN, "double") is None
+    assert programs(kind="stdin", entry=None).find(text) is None
+
+
+def test_a_fence_within_a_programs_own_text_leaves_it_a_program() -> None:
+    inner = '    """Twice.\n\n    ```text\n    4\n    ```\n    """\n    return 2 * x\n'
+    assert programs().find("def double(x):\n" + inner, "", "double") == ("def double(x):\n" + inner, "bare")
+    assert programs().find(inner, "def double(x):\n", "double") == ("def double(x):\n" + inner, "completion")
+
+
 def test_prose_is_no_program() -> None:
     assert programs().find("I cannot do that.", "", "double") is None
     assert programs(kind="stdin", entry=None).find("Sorry") is None
