@@ -12,7 +12,7 @@ from feedback.testcases.given_tests import GivenTests
 from feedback.testcases.mutate import Mutate
 from feedback.testcases.references import SOURCE as REFERENCE
 from feedback.testcases.references import References
-from feedback.testcases.vote import Vote
+from feedback.testcases.vote import Vote, agreed
 from generators.sample import Sample
 from preferences.by_steps import PairBySteps
 from preferences.by_tests import PairByTests
@@ -170,6 +170,9 @@ def _check_inputs(dataset: "PreferenceDataset") -> None:
 def _check_sources(dataset: "PreferenceDataset", labels: "list[Label]") -> None:
     """Refuse labels by sources that make no case, and a truth that would judge itself."""
     made = {source_of(part) for part in dataset.case_sources}
+    if agreed in dataset.case_rules and len(made) == 1:
+        raise ConfigError(f"{dataset.name}: agreed keeps cases on which another source agrees, and test_cases makes "
+                          f"those of {min(made)} only; add generate_cases(...), given(...) or by_reference()")
     for part in labels:
         sources = _sources(dataset, part)
         wanted = {*(sources or ()), *(part.anchor if isinstance(part, PairByTests) else ())}

@@ -24,7 +24,7 @@ from feedback.testcases.references import by_reference
 from feedback.testcases.runs import Runs
 from feedback.testcases.sandbox import isolation
 from feedback.testcases.sandbox.job import Limits
-from feedback.testcases.vote import vote_outputs
+from feedback.testcases.vote import agreed, vote_outputs
 from filters.pairs import identical
 from generators.sample import sample
 from generators.segments import SUFFIX, decode, lines
@@ -240,6 +240,7 @@ MISUSES: dict[str, tuple[dict[str, Any], str]] = {
     "a source nobody makes": ({"preferences": pair_by_tests(anchor=["human"])}, "source human, and test_cases makes"),
     "a truth that judges itself": ({"test_cases": (vote_outputs(), by_reference())}, "would judge itself"),
     "few answers": ({"responses": sample(["one"], n=3)}, "min_voters=5. needs as many answers .* gives 3"),
+    "agreed alone": ({"test_cases": (vote_outputs(min_voters=2), agreed)}, "agreed .* of vote only; add"),
     "a margin out of reach": ({"test_inputs": generate_inputs(["one"], n=2)}, "margin=3. asks for more than the 2"),
     "an operator in the wrong place": ({"test_inputs": vote_outputs()}, "test_inputs= holds .*; write generate_inputs"),
     "truth without tests": ({"programs": None, "test_inputs": None, "executions": None, "test_cases": None,
