@@ -1,6 +1,7 @@
 """Mutation scores as a stage of a recipe: planted programs whose faults are counted by hand, on the card and the UI."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from feedback.imports.samples import samples
 from feedback.testcases.answers import answers
 from feedback.testcases.execute import execute
 from feedback.testcases.given import answer_inputs, given
+from feedback.testcases.given_tests import given_tests
 from feedback.testcases.mutation_score import mutation_score
 from feedback.testcases.outcomes import check
 from feedback.testcases.programs import programs
@@ -45,9 +47,9 @@ BY_VOTE = {"Is x above 3? Few see 3.": (1 / 3, 3), "Is x above 3?": (1.0, 3), "G
 BY_REFERENCE = {**BY_VOTE, "Give x back.": (2 / 3, 3)}
 
 
-def recipe(folder: Path, **more: Any) -> PreferenceDataset:
+def recipe(folder: Path, problems: Mapping[str, Any] = PROBLEMS, **more: Any) -> PreferenceDataset:
     rows = [{"prompt": prompt, "inputs": inputs, "model": "m", "reference": right, "completions": texts}
-            for prompt, (right, inputs, texts) in PROBLEMS.items()]
+            for prompt, (right, inputs, texts) in problems.items()]
     (folder / "problems.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     source = samples(folder / "problems.jsonl", answers="completions", model="{model}", reference="reference",
                      licence="cc0-1.0", language="en")
@@ -123,6 +125,29 @@ def test_the_ui_shows_the_prompts_below(referred: Walked, folder: Path) -> None:
     assert told["prompts below 0.8"] == 2
     assert told["prompts below 0.8, lowest first"].rows == (
         ("Is x above 3? Few see 3.", "0.333", 3), ("Give x back.", "0.667", 3))
+
+
+READS = "import sys\nx = int(sys.stdin.read())\nprint(x > 3)"
+"""Four faults, of which 9 and 3 tell three: no x, the other comparison, the next number, and no output."""
+WRITTEN = "def check(candidate):\n    for x, told in ((9, True), (3, False)):\n        assert candidate(x) is told"
+WRITTEN_TESTS = given_tests("inputs")
+OTHER_KINDS: dict[str, tuple[Any, dict[str, Any], tuple[float, int]]] = {
+    "programs that read a text": (
+        (READS, ["9", "3"], [READS] * 5 + ["print(None)"] * 2),
+        {"programs": programs(kind="stdin"), "test_inputs": given("inputs", kind="stdin")}, (3 / 4, 4)),
+    "tests that people wrote": (
+        (ABOVE, WRITTEN, [ABOVE] * 5 + [NOTHING] * 2),
+        {"test_inputs": WRITTEN_TESTS, "test_cases": WRITTEN_TESTS}, (2 / 3, 3)),
+}
+
+
+@pytest.mark.parametrize("kind", OTHER_KINDS)
+def test_faults_meet_inputs_of_every_kind(kind: str, folder: Path) -> None:
+    problem, more, score = OTHER_KINDS[kind]
+    place = folder / kind
+    place.mkdir()
+    assert scores(Walked(recipe(place, {"Is x above 3?": problem}, **more), place, "http://127.0.0.1:9")) == {
+        "Is x above 3?": score}
 
 
 def test_a_second_build_runs_nothing_again_and_makes_the_same_table(voted: Walked, folder: Path) -> None:
