@@ -83,13 +83,13 @@ class PreferenceDataset:
     programs: Programs | None = None
     """PROGRAMS, the code in the responses: `programs()`; None: nothing is run."""
     test_inputs: InputSource | Sequence[InputSource] | None = None
-    """TEST_INPUTS: `generate_inputs(...)`, `generate_tests(...)`, `given(...)`, or several, then `mutate_inputs()` of
-    them; `answer_inputs` where answers are stated."""
+    """TEST_INPUTS: `generate_inputs(...)`, `generate_tests(...)`, `given(...)`, `given_tests(...)`, or several, then
+    `mutate_inputs()` of them; `answer_inputs` where answers are stated."""
     executions: Execute | Answers | None = None
     """EXECUTIONS: `execute()` runs programs, `answers()` reads what responses state."""
     test_cases: CaseSource | Sequence[CaseSource | Derived] | None = None
-    """TEST_CASES: `vote_outputs()`, `generate_cases(...)`, `given(...)`, `by_reference()`, or several; functions of
-    cases, such as `agreed`, come last."""
+    """TEST_CASES: `vote_outputs()`, `generate_cases(...)`, `given(...)`, `given_tests(...)`, `by_reference()`, or
+    several; functions of cases, such as `agreed`, come last."""
     outcomes: Check | None = None
     """OUTCOMES: `check()`."""
     steps: Steps | None = None
@@ -234,10 +234,10 @@ _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
     "rankings": ((Aggregate, NoneType), "write mean(), median() or majority()"),
     "programs": ((Programs, NoneType), "write programs()"),
     "test_inputs": ((Generate, Given, Mutate, FunctionType, NoneType),
-                    "write generate_inputs(...), given(...), or answer_inputs"),
+                    "write generate_inputs(...), given(...), given_tests(...), or answer_inputs"),
     "executions": ((Execute, Answers, NoneType), "write execute(), or answers()"),
     "test_cases": ((Vote, Generate, Given, References, FunctionType, NoneType),
-                   "write vote_outputs(), generate_cases(...), given(...) or by_reference()"),
+                   "write vote_outputs(), generate_cases(...), given(...), given_tests(...) or by_reference()"),
     "outcomes": ((Check, NoneType), "write check()"),
     "steps": ((Steps, NoneType), "write steps(cut(), complete([...]), value_steps())"),
     "repairs": ((Repairs, NoneType), "write repairs(repair([...]))"),

@@ -185,8 +185,8 @@ def _loading(manifest: Mapping[str, Any], configs: Configs) -> str:
               for name in manifest["configs"]]
     shown = "```python\n" + "\n".join(lines) + "\n```"
     if "preference" in configs and "margin" in configs["preference"].rows.columns:
-        shown += ("\n\nTRL's `RewardTrainer` subtracts `margin`, in the judges' score units, from the gap between the "
-                  "two rewards. To train without it, `remove_columns(\"margin\")`.")
+        shown += ("\n\nTRL's `RewardTrainer` subtracts `margin`, the difference of the two scores, from the gap "
+                  "between the two rewards. To train without it, `remove_columns(\"margin\")`.")
     return shown
 
 

@@ -122,6 +122,9 @@ def pair_by_tests(floor: float = 0.5, margin: int = 6, cap: int | None = None, s
         raise ConfigError(f"pair_by_tests: floor is {floor}; give a share between 0 and 1")
     if margin < 1 or (cap is not None and cap < 1):
         raise ConfigError(f"pair_by_tests: margin is {margin} and cap is {cap}; give 1 or more (cap: or None)")
+    for name, named in (("sources", sources), ("anchor", anchor)):
+        if isinstance(named, str):
+            raise ConfigError(f"pair_by_tests: {name} is the text {named!r}; write {name}=[{named!r}]")
     for source in (*(sources or ()), *anchor):
         if source not in CASE_SOURCES:
             raise ConfigError(f"pair_by_tests: no source is called {source!r}; use {', '.join(CASE_SOURCES)}")

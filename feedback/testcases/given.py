@@ -87,7 +87,8 @@ class Given:
                                   f"tests such as 'assert f(1) == 2' are read by given_tests('{self.field}')")
             return "call", encode(value, ordered=True), encode(expected) if has else None
         if not isinstance(value, str) or (has and not isinstance(expected, str)):
-            raise SchemaError(f"prompts: an input or output of {prompt} is no text")
+            raise SchemaError(f"prompts: an input or output of {prompt} is no text; in field "
+                              f"'{self.field}' write texts, or read calls by given('{self.field}', kind='call')")
         return self.kind, value, expected
 
     def _counts(self, step: str, prompts: pl.DataFrame, table: pl.DataFrame, read: int,

@@ -83,6 +83,11 @@ def test_responses_without_outcomes_and_baselines_make_no_pairs_and_are_counted(
     assert pair_by_tests(margin=1)(asked, baseline, outcomes).table.is_empty()
 
 
+def test_one_source_as_a_text_is_told_to_be_a_list() -> None:
+    with pytest.raises(ConfigError, match=r"anchor is the text 'human'; write anchor=\['human'\]"):
+        pair_by_tests(anchor="human")
+
+
 @pytest.mark.parametrize("wrong", [{"floor": 2.0}, {"margin": 0}, {"cap": 0}, {"sources": ["guess"]}])
 def test_nonsense_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):
