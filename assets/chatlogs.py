@@ -13,6 +13,7 @@ from assets.chatlog_checks import EVENT_CHECKS, EVENT_PAIR_CHECKS, check_event_p
 from assets.dataset import PreferenceDataset
 from assets.home import BETWEEN, BROKEN
 from assets.log_misuse import check_day
+from assets.memory import give_back
 from assets.stage import Means, Output, Stage, Tables
 from assets.views import dropped
 from assets.views import pairs as pair_view
@@ -115,6 +116,7 @@ def preferences(operator: PairByEvents) -> Stage:
         known = set(tables["responses"]["response_id"])  # alone: texts of answers and messages are never held together
         claims = operator.claims(known, tables["messages"], tables["feedback_events"])
         made, measured = operator.paired(tables["prompts"], tables["responses"], tables["feedback_events"], claims)
+        give_back()
         return Output(tables={"preferences": made.table, "measurements": measured}, counts=made.counts)
 
     return Stage(name="preferences", meaning="candidate pairs, before the filters",
@@ -132,7 +134,9 @@ def unpaired(dataset: PreferenceDataset, operator: UnpairedByEvents) -> Stage:
         known = set(tables["responses"]["response_id"])  # as above
         said, lost = operator.said(known, tables["messages"], tables["feedback_events"])
         made = operator.labelled(tables["prompts"], tables["responses"], said, lost)
+        give_back()
         result = apply_unpaired(rules, made.table, tables["responses"])
+        give_back()
         return Output(tables={"unpaired": result.kept, "unpaired_dropped": result.dropped},
                       counts=[*made.counts, *told_as("unpaired, filtered", result.counts)])
 

@@ -58,7 +58,17 @@ def spoken_words(read: Read, tables: Tables) -> pa.Table:
 
     Without the texts of answers that no event speaks of, that stand beside no such answer, and that lead to none.
     """
-    events = tables["feedback_events"]
+    near, told, beside = _spoken_of(read, tables["feedback_events"])
+    found = []
+    for rows in read(None):
+        here = rows.filter(pc.is_in(rows["conv_id"], value_set=near))
+        needed = pc.or_(pc.not_equal(here["role"], "assistant"), pc.is_in(here["msg_id"], value_set=told))
+        found.append(_with_texts(here, pc.or_(needed, pc.is_in(here["parent_id"], value_set=beside))))
+    return _joined(found)
+
+
+def _spoken_of(read: Read, events: pl.DataFrame) -> tuple[pa.Array, pa.Array, pa.Array]:
+    """The conversations that events speak of; the messages that lead to what they name; those these answers follow."""
     spoken = {*spoken_of(events)}
     names, named = _ids(spoken), {*events["conv_id"]}
     for rows in read(("msg_id", "conv_id")):
@@ -69,13 +79,7 @@ def spoken_words(read: Read, tables: Tables) -> pa.Table:
         here = rows.filter(pc.is_in(rows["conv_id"], value_set=near))
         above.update(zip(here["msg_id"].to_pylist(), here["parent_id"].to_pylist(), strict=True))
     beside = _ids({parent for one in spoken if (parent := above.get(one)) is not None})
-    told = _ids(_ways_to({*spoken, *events["evidence_msg_id"].drop_nulls()}, above))
-    found = []
-    for rows in read(None):
-        here = rows.filter(pc.is_in(rows["conv_id"], value_set=near))
-        needed = pc.or_(pc.not_equal(here["role"], "assistant"), pc.is_in(here["msg_id"], value_set=told))
-        found.append(_with_texts(here, pc.or_(needed, pc.is_in(here["parent_id"], value_set=beside))))
-    return _joined(found)
+    return near, _ids(_ways_to({*spoken, *events["evidence_msg_id"].drop_nulls()}, above)), beside
 
 
 def _ways_to(names: set[str], above: Mapping[str, str | None]) -> set[str]:

@@ -149,6 +149,7 @@ class Table:
                     keys.append(rows.select(self.key))
                     sound = sound and not self.check(rows)[0]
                     file.write_table(rows, row_group_size=_GROUP)
+                    pa.default_memory_pool().release_unused()
             if not sound or not pc.all(_unique(self.key)(pa.concat_tables(keys))).as_py():
                 self.write(pq.read_table(beside), path, quarantine)
             beside.replace(path)
@@ -207,8 +208,8 @@ def _grouped(pieces: Iterable[pa.Table], none: pa.Table) -> Iterator[pa.Table]:
     for piece in pieces:
         held = pa.concat_tables([held, piece])
         while held.num_rows >= _GROUP:
-            yield held.slice(0, _GROUP).combine_chunks()
-            held, some = held.slice(_GROUP), True
+            group, held, some = held.slice(0, _GROUP).combine_chunks(), held.slice(_GROUP), True
+            yield group
     if held.num_rows or not some:
         yield held.combine_chunks()
 
