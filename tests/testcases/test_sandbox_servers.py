@@ -50,13 +50,18 @@ def test_a_server_that_reads_the_same_bytecode_need_not_compile(
 
 
 def interpreter(version: str) -> str | None:
-    """A Python of this version, on the path or beside the one that runs this."""
+    """A whole Python of this version that needs none of our environment, on the path or beside the one that runs this.
+
+    It says itself where it lies: what is on the path may be a script that looks for it.
+    """
     beside = [str(path) for path in sorted(Path(sys.base_prefix).parent.glob(f"*/bin/python{version}"))]
+    says = "import ctypes, decimal, json, os, sys; print(os.path.realpath(sys.executable))"
     for python in (shutil.which(f"python{version}"), *beside):
         with contextlib.suppress(OSError, subprocess.CalledProcessError):
             if python:
-                subprocess.run([python, "-c", ""], capture_output=True, check=True)
-                return os.path.realpath(python)
+                place = subprocess.check_output([python, "-c", says], stderr=subprocess.DEVNULL, text=True).strip()
+                return subprocess.check_output([place, "-c", says], stderr=subprocess.DEVNULL, text=True,
+                                               env=bootstrap.ENVIRONMENT).strip()
     return None
 
 
