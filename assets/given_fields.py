@@ -16,15 +16,18 @@ from schemas.errors import ConfigError
 def check_fields(dataset: PreferenceDataset, prompts: pl.DataFrame) -> None:
     """Refuse prompts without what the recipe takes from them: references, tests, enough of them, of the right function.
 
-    Raises ConfigError, and SchemaError where a field is of another form than the recipe says.
+    Raises ConfigError, and SchemaError where a field is of another form than the recipe says. Where no prompt is left,
+    nothing is missed.
     """
+    if prompts.is_empty():
+        return
     _check_references(dataset, prompts)
     hidden = dataset.truth.hidden if isinstance(dataset.truth, References) else None
     parts = (*dataset.written_inputs, *dataset.case_sources, dataset.truth, hidden)
     fields = sorted({name for meta in prompts["meta"] for name in meta_of(meta)})
     for part in dict.fromkeys(part for part in parts if isinstance(part, Given)):
         made = part.test_inputs(prompts)
-        if made.table.is_empty() and prompts.height:
+        if made.table.is_empty():
             raise ConfigError(f"{dataset.name}: {named(part)} finds nothing in the prompts' field '{part.field}'"
                               f"{_why(part, made, fields)}")
         if isinstance(part, GivenTests):
@@ -46,7 +49,7 @@ def _why(part: Given, made: Made, fields: list[str]) -> str:
 def _check_references(dataset: PreferenceDataset, prompts: pl.DataFrame) -> None:
     """Refuse to ask for references where no prompt has one."""
     asking = [part for part in (*dataset.case_sources, dataset.truth) if isinstance(part, References)]
-    if asking and prompts.height and prompts["reference"].null_count() == prompts.height:
+    if asking and prompts["reference"].null_count() == prompts.height:
         raise ConfigError(f"{dataset.name}: {named(asking[0])} finds no reference in any prompt; name the field that "
                           "holds a solution, or the right answer: read(..., reference='solution')")
 
@@ -54,7 +57,7 @@ def _check_references(dataset: PreferenceDataset, prompts: pl.DataFrame) -> None
 def _check_margin(dataset: PreferenceDataset, prompts: pl.DataFrame) -> None:
     """Refuse a margin that no prompt has tests for, where all of them are given."""
     given = [part for part in dataset.written_inputs if isinstance(part, Given)]
-    if not prompts.height or not given or len(given) < len(dataset.written_inputs):
+    if not given or len(given) < len(dataset.written_inputs):
         return
     inputs = merged_inputs([part.test_inputs(prompts).table for part in given]).table
     tests = inputs.group_by("prompt_id").len()["len"].to_list()

@@ -123,7 +123,7 @@ def _case(test: ast.expr, names: set[str]) -> Case | None:
             return Case(_arguments(left, names), encode(None))
         if isinstance(comparison, ast.Lt | ast.LtE):
             return _near(left, right, names)
-    except (ValueError, TypeError, OverflowError):
+    except (ValueError, TypeError, OverflowError, RecursionError):
         pass
     return None
 

@@ -31,7 +31,7 @@ def faulty(source: str) -> list[str]:
     try:
         whole = ast.unparse(tree)
         return list(dict.fromkeys(text for _ in _planted(tree) if (text := ast.unparse(tree)) != whole))
-    except RecursionError:      # nested deeper than anybody writes
+    except (RecursionError, ValueError):    # nested deeper than anybody writes, or a number of thousands of digits
         return []
 
 

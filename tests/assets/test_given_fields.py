@@ -11,6 +11,7 @@ from assets.given_fields import check_fields
 from feedback.testcases.execute import execute
 from feedback.testcases.generate import generate_inputs
 from feedback.testcases.given import given
+from feedback.testcases.given_tests import given_tests
 from feedback.testcases.outcomes import check
 from feedback.testcases.programs import programs
 from feedback.testcases.references import by_reference
@@ -24,10 +25,11 @@ PROBLEMS: list[dict[str, Any]] = [{"prompt": f"Write f(x) that adds {n}.", "solu
              "tests": [{"input": [x], "expected": x + n} for x in range(n)]} for n in (2, 4)]
 
 
-def checked(folder: Path, reference: str | None, problems: list[dict[str, Any]] = PROBLEMS, **change: Any) -> None:
+def checked(folder: Path, reference: str | None, problems: list[dict[str, Any]] = PROBLEMS,
+            limit: int | None = None, **change: Any) -> None:
     (folder / "problems.jsonl").write_text("".join(f"{json.dumps(problem)}\n" for problem in problems))
     dataset = PreferenceDataset(**{
-        "name": "fields", "prompts": read(folder / "problems.jsonl", reference=reference),
+        "name": "fields", "prompts": read(folder / "problems.jsonl", reference=reference, limit=limit),
         "responses": sample(["policy"], n=5), "programs": programs(), "test_inputs": given("tests"),
         "executions": execute(), "test_cases": vote_outputs(min_voters=2), "outcomes": check(),
         "preferences": pair_by_tests(margin=4), **change})
@@ -59,3 +61,8 @@ def test_a_margin_that_no_prompt_is_given_the_tests_for_is_told(tmp_path: Path) 
         checked(tmp_path, None, test_cases=both, preferences=pair_by_tests(margin=5, sources=["human"]))
     checked(tmp_path, None, test_inputs=(given("tests"), generate_inputs(["writer"])),
             preferences=pair_by_tests(margin=9))
+
+
+def test_where_there_is_no_prompt_no_field_is_missed(tmp_path: Path) -> None:
+    tests = given_tests("test_list", setup="test_setup_code")
+    checked(tmp_path, None, limit=0, test_inputs=tests, test_cases=tests, truth=by_reference())

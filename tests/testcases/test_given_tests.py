@@ -368,3 +368,11 @@ def test_what_tests_look_like_is_told_of_those_that_models_write() -> None:
                           ("p", "tests", "assert square(2) == 4", ["human"])])
     told = smells_of_inputs(asked, written).table
     assert told["subject_id"].unique().to_list() == [input_id("p", "tests", "assert square(1) == 1")]
+
+
+def test_a_test_nested_too_deep_to_be_read_is_dropped_and_the_others_stay() -> None:
+    endless = f"assert square({'+'.join(['1'] * 2000)}) == 4\n"
+    asked = prompts("p", said="Write square(n).", meta=json.dumps({"tests": [endless, "assert square(2) == 4"]}))
+    made = given_tests("tests").test_inputs(asked)
+    assert made.table["value"].to_list() == ["[2]"]
+    assert ("tests", "does not parse", 1) in {(row.unit, row.reason, row.count) for row in made.counts}

@@ -134,3 +134,8 @@ def test_in_the_sandbox_a_fault_that_never_ends_is_told(tmp_path: Path) -> None:
     assert len(faulty(down)) == 7
     assert found[0] == {FAULTS: 7.0, SCORE: 2 / 7}       # not (x > 0), and None
     assert found[1] == {FAULTS: 7.0, SCORE: 1.0}
+
+
+@pytest.mark.parametrize("number", ["9" * 4300, "0x" + "f" * 4000])
+def test_a_program_with_a_number_that_cannot_be_written_out_has_no_fault(number: str) -> None:
+    assert faulty(f"def f(x):\n    return x > {number}\n") == []

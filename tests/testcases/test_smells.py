@@ -25,6 +25,11 @@ def test_of_what_does_not_parse_nothing_else_is_told() -> None:
     assert smells_of("def test(:\n", "add_all") == {"parses": False}
 
 
+def test_an_assertion_nested_too_deep_to_be_read_does_not_parse_and_ends_nothing() -> None:
+    endless = f"assert add_all([{'+'.join(['1'] * 2000)}]) == 2000\n"
+    assert smells_of(endless, "add_all") == {"parses": False}
+
+
 @pytest.mark.parametrize(("test", "holds"), [
     ("assert f(1) == 2", True), ("assert True", False), ("f(1)", False), ("assert False", True),
     ("self.assertEqual(f(1), 2)", True), ("with pytest.raises(ValueError):\n    f(1)", True), ("x = 'assert'", False),
