@@ -154,7 +154,9 @@ class Prompts:
     def _root(self, group: str) -> str:
         """The group that a group belongs to."""
         while group in self.joined:
-            group = self.joined[group]
+            above = self.joined[group]
+            self.joined[group] = self.joined.get(above, above)      # the way is half as long for whoever asks next
+            group = above
         return group
 
     def _conflict(self, key: str, first: str, place: str) -> None:
