@@ -87,7 +87,7 @@ def _report(build: Build, console: Console) -> None:
 
 def _print_answer(rows: pl.DataFrame, console: Console) -> None:
     """The answer to a query, as a table."""
-    shown = Table(*rows.columns, box=SIMPLE_HEAD)
+    shown = Table(*map(escape, rows.columns), box=SIMPLE_HEAD)
     for row in rows.iter_rows():
         shown.add_row(*(escape(cut(_text(value))) for value in row))
     console.print(shown)

@@ -73,6 +73,11 @@ def test_show_answers_sql_over_the_tables(home: Home, demo: Build) -> None:
     assert str(table(demo, "kept").height) in told
 
 
+def test_show_tells_names_of_columns_that_look_like_markup_as_they_are(home: Home, demo: Build) -> None:
+    told = winnow("show", "demo", "--sql", 'select 1 as "[/all]", 2 as "[b]"')
+    assert told.split()[:2] == ["[/all]", "[b]"]
+
+
 def test_a_path_that_looks_like_markup_is_told_as_it_is(home: Home, tmp_path: Path) -> None:
     assert home.root.name == "[team's]"
     told = winnow("build", "votes")
