@@ -17,6 +17,7 @@ from audits.testcases import (
     truth_of_tests,
 )
 from audits.vote_bounds import BOUNDS, halves, inverted_at_most
+from feedback.testcases.maths.workers import MathsWorkers
 from feedback.testcases.outcomes import passes, trivial
 from feedback.testcases.smells import shares
 from preferences.by_steps import POLICY as BY_STEPS
@@ -64,10 +65,11 @@ def tested(given: Mapping[str, pl.DataFrame], draws: int, seed: int) -> dict[str
     votes = given["test_cases"].filter(pl.col("source") == "vote")
     if (votes["kind"] == "answer").any():
         runs = given["executions"]
-        made["vote_bounds"] = _stacked([
-            *(inverted_at_most(rows, runs, name, resamples(rows["prompt_id"], draws, seed))
-              for name, rows in pairs.items()),
-            halves(runs, votes, resamples(votes["prompt_id"], draws, seed), seed)])
+        with MathsWorkers() as maths:       # what they found of the candidates need not be found again of the kept
+            made["vote_bounds"] = _stacked([
+                *(inverted_at_most(rows, runs, name, resamples(rows["prompt_id"], draws, seed), maths)
+                  for name, rows in pairs.items()),
+                halves(runs, votes, resamples(votes["prompt_id"], draws, seed), seed, maths)])
     if given["true_outcomes"].height:
         known = truth_of_tests(given["true_outcomes"])
         made["standings"] = _stacked(

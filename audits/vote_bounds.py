@@ -80,16 +80,22 @@ def _met(said: pl.DataFrame, seed: int) -> pl.DataFrame:
 
 
 def _apart(met: pl.DataFrame, maths: Comparer | None) -> pl.DataFrame:
-    """The rows with `apart`: whether output and output_other are proved different; equal keys are one answer."""
+    """The rows with `apart`: whether output and output_other are proved different; equal keys are one answer.
+
+    Two answers are compared once, in the order of their texts, whichever comes first in a row.
+    """
     from feedback.testcases.maths.workers import MathsWorkers
 
-    asked = met.filter(pl.col("key") != pl.col("key_other")).select("output", "output_other").unique().sort(pl.all())
+    both = met.with_columns(one=pl.min_horizontal("output", "output_other"),
+                            other=pl.max_horizontal("output", "output_other"))
+    asked = both.filter(pl.col("key") != pl.col("key_other")).select("one", "other").unique().sort(pl.all())
     if asked.is_empty():
         return met.with_columns(apart=pl.lit(False))
     with MathsWorkers() if maths is None else nullcontext(maths) as workers:
         told = list(workers.compare(asked.iter_rows()))
     known = asked.with_columns(apart=pl.Series(told, dtype=pl.String) == "different")
-    return met.join(known, on=["output", "output_other"], how="left").with_columns(pl.col("apart").fill_null(False))
+    return both.join(known, on=["one", "other"], how="left").with_columns(
+        pl.col("apart").fill_null(False)).drop("one", "other")
 
 
 def _row(bound: str, of: str, flags: pl.DataFrame, above: str, below: str, draws: Resamples | None,

@@ -1,7 +1,7 @@
 """Bounds on votes without a truth: by hand, against every truth there could be, and against planted error rates."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from random import Random
 from typing import Any
 
@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from audits.bootstrap import resamples
 from audits.report import report
 from audits.vote_bounds import halves, inverted_at_most
+from feedback.testcases.maths.equal import Equal
 from feedback.testcases.outcomes import check
 from feedback.testcases.vote import vote_outputs
 from preferences.by_tests import pair_by_tests
@@ -52,6 +53,21 @@ def test_answers_that_are_not_proved_different_could_all_be_right() -> None:
     assert at_most({"p": ["1", "1/2", "0.5", r"\frac{1}{2}", "3"]}) == (4, 3 / 4)
     assert at_most({"p": ["1", "7", NONE, "3"]}) == (3, 2 / 3)
     assert at_most({"p": ["1", "x", "3"]}) == (2, 1.0)
+
+
+def test_two_answers_are_compared_once_whichever_comes_first() -> None:
+    asked: list[tuple[str, str]] = []
+
+    class Comparing:
+        def compare(self, pairs: Iterable[tuple[str, str]]) -> Iterable[Equal]:
+            """Notes what is asked; only 7 and 3 may be the same, and only in the order of their texts."""
+            asked.extend(pairs)
+            return ["unknown" if pair == ("3", "7") else "different" for pair in asked]
+
+    answers = {"p": ["1", "7", "3", "x", "x"]}
+    found = inverted_at_most(paired(answers, "1"), stated(answers), "kept", maths=Comparing())
+    assert asked == [("3", "7"), ("3", "x"), ("7", "x")]
+    assert found["value"].to_list() == [2 / 4]
 
 
 @settings(max_examples=25)
