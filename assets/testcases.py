@@ -118,7 +118,7 @@ def test_cases(dataset: PreferenceDataset) -> Stage:
         cases = made[0][1].table
         if several:
             every = pl.concat([one.table for _, one in made])
-            cases = agreement(every.unique("test_id"))
+            cases = agreement(every.unique("test_id", keep="first", maintain_order=True))
             counts += count("test_cases, together", "cases", every.height, out=cases.height,
                             dropped=+Counter({"duplicate": every.height - cases.height}))
         for number, rule in enumerate(dataset.case_rules, 1):
