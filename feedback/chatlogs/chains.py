@@ -97,19 +97,12 @@ def absorption(found: Sequence[Chain], support: int = SUPPORT) -> Absorption:
         chain.questions, (*chain.questions[1:], ""), chain.states, (*chain.states[1:], chain.end), strict=True)}
     steps = Counter((before, after) for _, _, before, after in seen)
     kept = {step: number for step, number in steps.items() if number >= support}
-    names = _ending(kept)
-    place = {name: number for number, name in enumerate(names)}
-    moves, won = np.zeros((len(names), len(names))), np.zeros(len(names))
+    known = _ending(kept)
+    leads: defaultdict[str, dict[str, int]] = defaultdict(dict)
     for (before, after), number in kept.items():
-        if before in place and after in place:
-            moves[place[before], place[after]] += number
-        elif before in place and after == SUCCESS:
-            won[place[before]] += number
-    total = np.array([sum(number for (before, after), number in kept.items()
-                          if before == name and (after in place or after in (SUCCESS, FAILURE))) for name in names])
-    chance = np.linalg.solve(np.eye(len(names)) - moves / total[:, None], won / total) if names else np.zeros(0)
-    fine = {name: round(min(1.0, max(0.0, float(value))), DECIMALS) for name, value in zip(names, chance, strict=True)}
-    return Absorption(fine, kept)
+        if before in known and (after in known or after in (SUCCESS, FAILURE)):
+            leads[before][after] = number
+    return Absorption({name: chance for group in _together(leads) for name, chance in _solved(group, leads)}, kept)
 
 
 def better_wording(chain: Chain, known: Absorption) -> str | None:
@@ -163,10 +156,45 @@ def _answers(messages: pl.DataFrame, rows: Mapping[str, Mapping[str, Any]],
     return dict(found)
 
 
-def _ending(steps: Mapping[tuple[str, str], int]) -> list[str]:
-    """The states from which an end can be reached, sorted: of the others nothing can be said, nor solved."""
-    known: set[str] = set()
-    while more := {before for before, after in steps if before not in known and (
-            after in (SUCCESS, FAILURE) or after in known)}:
-        known |= more
-    return sorted(known)
+def _ending(steps: Mapping[tuple[str, str], int]) -> set[str]:
+    """The states from which an end can be reached: of the others nothing can be said, nor solved."""
+    before: defaultdict[str, list[str]] = defaultdict(list)
+    for one, after in steps:
+        before[after].append(one)
+    known, new = set[str](), [SUCCESS, FAILURE]
+    while new:
+        found = {one for after in new for one in before[after]} - known
+        known |= found
+        new = sorted(found)
+    return known
+
+
+def _together(leads: Mapping[str, Mapping[str, int]]) -> Iterator[list[str]]:
+    """Groups of states of which none leads to another group's: each is a system by itself, and most are small."""
+    beside: defaultdict[str, set[str]] = defaultdict(set)
+    for name, ways in leads.items():
+        for after in ways.keys() & leads.keys():
+            beside[name].add(after)
+            beside[after].add(name)
+    left = set(leads)
+    for name in sorted(leads):
+        group, new = set[str](), {name} & left
+        while new:
+            group |= new
+            new = {one for each in new for one in beside[each]} - group
+        left -= group
+        if group:
+            yield sorted(group)
+
+
+def _solved(group: Sequence[str], leads: Mapping[str, Mapping[str, int]]) -> Iterator[tuple[str, float]]:
+    """Each state of a group with its chance of success."""
+    place = {name: number for number, name in enumerate(group)}
+    moves, won = np.zeros((len(group), len(group))), np.zeros(len(group))
+    for name, row in place.items():
+        total = sum(leads[name].values())
+        won[row] = leads[name].get(SUCCESS, 0) / total
+        for after in leads[name].keys() & place.keys():
+            moves[row, place[after]] = leads[name][after] / total
+    for name, chance in zip(group, np.linalg.solve(np.eye(len(group)) - moves, won), strict=True):
+        yield name, round(min(1.0, max(0.0, float(chance))), DECIMALS)

@@ -185,6 +185,15 @@ def test_transitions_seen_too_rarely_are_left_out_and_dead_ends_have_no_chance()
     assert absorption([]).success == {}
 
 
+def test_questions_that_have_nothing_in_common_are_solved_apart() -> None:
+    many = [Chain((f"{one}/0", f"{one}/1"), (), (f"{one} a", f"{one} b"), SUCCESS if one % 3 else FAILURE)
+            for one in range(50_000)]             # as one system: 10,000 million numbers
+    found = absorption(many, support=1)
+    assert len(found.success) == 100_000
+    assert {(int(name.split()[0]) % 3 > 0, chance) for name, chance in found.success.items()} == {
+        (True, 1.0), (False, 0.0)}
+
+
 def test_what_branches_of_a_log_share_is_one_transition() -> None:
     found = absorption([Chain(("1", "2", "3"), (), ("a", "b", "c"), SUCCESS),
                         Chain(("1", "2", "4"), (), ("a", "b", "c"), FAILURE)], support=1)
