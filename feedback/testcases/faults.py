@@ -19,18 +19,25 @@ ARITHMETIC: dict[type[ast.operator], type[ast.operator]] = {
     ast.Mod: ast.Mult, ast.Pow: ast.Mult, ast.LShift: ast.RShift, ast.RShift: ast.LShift, ast.BitAnd: ast.BitOr,
     ast.BitOr: ast.BitAnd, ast.BitXor: ast.BitAnd,
 }
+MOST = 1000
+"""Each fault is the whole program written anew: of more, as in a table of numbers, every second or third is planted."""
 _REMOVED = (ast.Assign, ast.AugAssign, ast.Expr, ast.Raise, ast.Delete)
 _LEFT = ("annotation", "returns", "decorator_list", "type_params")
 
 
 def faulty(source: str) -> list[str]:
-    """The program with one fault each, all different, in the order of the source; none where it cannot be read."""
+    """The program with one fault each, all different, in the order of the source, at most MOST of them.
+
+    None where it cannot be read, or written anew.
+    """
     tree = parsed(source)
     if tree is None:
         return []
     try:
         whole = ast.unparse(tree)
-        return list(dict.fromkeys(text for _ in _planted(tree) if (text := ast.unparse(tree)) != whole))
+        every = -(-sum(1 for _ in _planted(tree)) // MOST)
+        return list(dict.fromkeys(text for number, _ in enumerate(_planted(tree))
+                                  if number % every == 0 and (text := ast.unparse(tree)) != whole))
     except (RecursionError, ValueError):    # nested deeper than anybody writes, or a number of thousands of digits
         return []
 

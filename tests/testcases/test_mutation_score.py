@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -139,3 +140,11 @@ def test_in_the_sandbox_a_fault_that_never_ends_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", ["9" * 4300, "0x" + "f" * 4000])
 def test_a_program_with_a_number_that_cannot_be_written_out_has_no_fault(number: str) -> None:
     assert faulty(f"def f(x):\n    return x > {number}\n") == []
+
+
+def test_of_a_long_table_of_numbers_every_so_manieth_is_changed() -> None:
+    numbers = [str(number * 7) for number in range(1001)]
+    changed = [int(number) // 7 for text in faulty(f"x = [{', '.join(numbers)}]") if text != "pass"
+               for number in {*text[5:-1].split(", ")}.difference(numbers)]
+    assert len(changed) == 500
+    assert all(later - former == 2 for former, later in pairwise(changed))
