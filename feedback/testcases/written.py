@@ -3,7 +3,7 @@
 import ast
 import sys
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import polars as pl
 
@@ -27,9 +27,10 @@ def run_by_itself(test: str) -> str:
     A function that takes the function under test (HumanEval's `check`) is given it.
     """
     tree = parsed(test)
-    called = {node.func.id for part in tree.body if not _waits(part) for node in ast.walk(part) if isinstance(
-        node, ast.Call) and isinstance(node.func, ast.Name)} if tree else set()
-    calls = [f"{name}({given})\n" for name, given in _tests(tree) if name not in called] if tree else []
+    tests = dict(_tests(tree)) if tree else {}
+    called = {node.func.id for node in _run(tree, tests) if isinstance(node, ast.Call) and isinstance(
+        node.func, ast.Name)} if tree else set()
+    calls = [f"{name}({given})\n" for name, given in tests.items() if name not in called]
     return "".join([test.rstrip("\n"), "\n\n" if calls else "\n", *calls])
 
 
@@ -53,13 +54,17 @@ def smells_of_inputs(prompts: pl.DataFrame, test_inputs: pl.DataFrame, field: st
     return smells(written.select("value", "entry", test_id="input_id"))
 
 
-def _run(tree: ast.Module) -> Iterator[ast.AST]:
-    """What the program runs, as far as names tell: its top level, and what is defined and named in what runs."""
+def _run(tree: ast.Module, names: Iterable[str] = ()) -> Iterator[ast.AST]:
+    """What the program runs, as far as names tell: its top level, and what is defined and named in what runs.
+
+    Functions of these names run, too.
+    """
     known: defaultdict[str, list[ast.AST]] = defaultdict(list)
     for node in ast.walk(tree):
         if isinstance(node, _DEFINED):
             known[node.name].append(node)
     here: list[ast.AST] = [part for part in tree.body if not isinstance(part, _DEFINED) and not _waits(part)]
+    here += [node for name in names for node in known.pop(name, ())]
     while here:
         node = here.pop()
         yield node

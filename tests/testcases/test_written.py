@@ -35,6 +35,8 @@ GOOD = "def test_two_is_four():\n    assert double(2) == 4"
 BRANCHED = "def test_each():\n    for x in (0, 5):\n        assert double(x) == 2 * x"
 WRONG = "def test_three_is_seven():\n    assert double(3) == 7"
 MAIN = "def test_a():\n    assert double(2) == 5\nif __name__ == '__main__':\n    test_a()"
+RUNNER = ("def test_a():\n    assert double(2) == 5\ndef run_tests():\n    test_a()\n"
+          "if __name__ == '__main__':\n    run_tests()")
 USELESS = ["def test_(:", "def test_it():\n    double(3)", "def test_it():\n    assert 1 + 1 == 2"]
 TESTS = {"tests": [GOOD, BRANCHED, WRONG, GOOD, *USELESS]}
 WRITTEN = generate_tests(["writer"], n=9)
@@ -123,7 +125,11 @@ def test_mutants_of_the_inputs_are_run_and_voted_on_beside_them(tmp_path: Path) 
     ("def test_a():\n    pass\ntest_a()", "def test_a():\n    pass\ntest_a()\n"), ("def helper(): pass",
      "def helper(): pass\n"), ("def test_a(x): pass", "def test_a(x): pass\n"),
     ("def test_a(x=1): pass", "def test_a(x=1): pass\n\ntest_a()\n"), ("def test_(:", "def test_(:\n"),
-    (MAIN, f"{MAIN}\n\ntest_a()\n"),
+    (MAIN, f"{MAIN}\n\ntest_a()\n"), (RUNNER, f"{RUNNER}\n\ntest_a()\n"),
+    ("def test_a():\n    pass\ndef test_all():\n    test_a()",
+     "def test_a():\n    pass\ndef test_all():\n    test_a()\n\ntest_all()\n"),
+    ("def test_a():\n    pass\ndef main():\n    test_a()\nmain()",
+     "def test_a():\n    pass\ndef main():\n    test_a()\nmain()\n"),
 ])
 def test_a_test_function_that_nothing_calls_is_called(test: str, runs: str) -> None:
     assert run_by_itself(test) == runs
@@ -143,7 +149,7 @@ def test_what_a_test_lacks_is_named() -> None:
     ("def test_it(number):\n    assert double(number) == 5", "runs no assertion"),
     ("async def test_it():\n    assert double(2) == 5", "runs no assertion"),
     ("def look():\n    assert double(2) == 5\ndef unused():\n    look()", "runs no assertion"),
-    ("def look(n):\n    assert double(n) == 4\ndef test_it():\n    look(2)", None), (MAIN, None),
+    ("def look(n):\n    assert double(n) == 4\ndef test_it():\n    look(2)", None), (MAIN, None), (RUNNER, None),
     ("class T:\n    def test_it(self):\n        assert double(2) == 4\nT().test_it()", None),
     ("def test_it():\n    def inner():\n        assert double(2) == 4\n    inner()", None),
     ("def test_it(n):\n    assert double(n) == 4\nfor each in (test_it,):\n    each(2)", None),
