@@ -75,7 +75,12 @@ class Given:
                                   f'of {{"input": ..., "expected": ...}}; test programs are read by '
                                   f"given_tests('{self.field}')")
             for item in items:
-                yield prompt, [self._case(item, prompt)]
+                try:
+                    said = self._case(item, prompt)
+                except ValueError as error:
+                    raise SchemaError(f"prompts: no program can be given what field '{self.field}' of {prompt} holds: "
+                                      f"{error}; take that input out") from None
+                yield prompt, [said]
 
     def _case(self, item: Any, prompt: str) -> Said:
         value, expected = (item["input"], item.get("expected")) if isinstance(item, dict) and "input" in item else (
@@ -89,6 +94,8 @@ class Given:
         if not isinstance(value, str) or (has and not isinstance(expected, str)):
             raise SchemaError(f"prompts: an input or output of {prompt} is no text; in field "
                               f"'{self.field}' write texts, or read calls by given('{self.field}', kind='call')")
+        for text in (value, expected or ""):
+            text.encode()       # a lone surrogate is a ValueError
         return self.kind, value, expected
 
     def _counts(self, step: str, prompts: pl.DataFrame, table: pl.DataFrame, read: int,

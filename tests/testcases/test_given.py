@@ -65,6 +65,8 @@ def test_prompts_without_the_field_are_counted() -> None:
 @pytest.mark.parametrize(("tests", "kind", "told"), [
     ("text", "call", "is no list"), ([5], "call", "positional arguments"), ([[1]], "stdin", "is no text"),
     ([{"input": "1", "expected": 3}], "stdin", "is no text"),
+    (["\ud800"], "stdin", "'tests' of p holds: .*surrogates"),
+    ([json.loads("[" * 120 + "]" * 120)], "call", "deeper than 100"),
 ])
 def test_a_field_of_another_form_is_refused(tests: Any, kind: str, told: str) -> None:
     with pytest.raises(SchemaError, match=told):
