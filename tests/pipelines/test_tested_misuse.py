@@ -40,10 +40,14 @@ PROBLEM = {"prompt": "Write a Python function double(x) that returns twice x.", 
 pytestmark = pytest.mark.skipif(isolation.strict_misses() is not None, reason=f"sandbox: {isolation.strict_misses()}")
 
 
-def built(site: Site, problem: dict[str, Any], inputs: str, cases: str = "vote_outputs(min_voters=5)") -> str:
-    """What the failed build says, on one line."""
-    (site.root / "problems.jsonl").write_text(json.dumps(problem) + "\n")
-    Path(site.root / "pipelines" / "mine.py").write_text(RECIPE.replace("INPUTS", inputs).replace("CASES", cases))
+def built(site: Site, problem: dict[str, Any], inputs: str, cases: str = "vote_outputs(min_voters=5)",
+          *more: dict[str, Any]) -> str:
+    """What the failed build says, on one line; where there are more problems, they have references."""
+    (site.root / "problems.jsonl").write_text("".join(json.dumps(each) + "\n" for each in (problem, *more)))
+    recipe = RECIPE.replace("INPUTS", inputs).replace("CASES", cases)
+    if more:
+        recipe = recipe.replace('answers="completions"', 'answers="completions", reference="solution"')
+    Path(site.root / "pipelines" / "mine.py").write_text(recipe)
     done = site.winnow("build", "mine")
     assert done.returncode == 1, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
@@ -58,9 +62,15 @@ def test_a_function_by_another_name_is_said_to_be_missing(site: Site) -> None:
 
 
 def test_what_references_lack_is_told(site: Site) -> None:
-    told = built(site, PROBLEM, 'given("tests")', "by_reference()")
+    other = {**PROBLEM, "prompt": "Write double(x) in Python.", "solution": "def double(x):\n    raise ValueError"}
+    told = built(site, {**PROBLEM, "solution": None}, 'given("tests")', "by_reference()", other)
     assert "references: 1 prompts dropped (no reference)" in told
     assert "test_cases is the first table that is empty" in told
+
+
+def test_that_no_prompt_has_a_reference_is_told_first(site: Site) -> None:
+    told = built(site, PROBLEM, 'given("tests")', "by_reference()")
+    assert "mine: by_reference() finds no reference in any prompt; name the field that holds a solution" in told
 
 
 def test_what_an_engine_without_schemas_says_is_told(site: Site) -> None:
