@@ -29,7 +29,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import FrameType
 
-from benchmarks.attack_programs import ATTACKS, STARVING, Attack
+from benchmarks.attack import Attack
+from benchmarks.attack_programs import ATTACKS, STARVING
 from feedback.testcases.sandbox import codec, kernel, syscalls
 from feedback.testcases.sandbox.job import Job, Limits, Program, Ran
 from feedback.testcases.sandbox.runner import Sandbox

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from benchmarks import attacks
-from benchmarks.attack_programs import ATTACKS, Attack
+from benchmarks.attack import Attack
+from benchmarks.attack_programs import ATTACKS
 from feedback.testcases.sandbox import isolation
 from feedback.testcases.sandbox.runner import Sandbox
 from schemas.errors import SandboxError
