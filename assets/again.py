@@ -79,4 +79,3 @@ def responses(dataset: PreferenceDataset, part: LoggedAgain) -> list[Stage]:
 
 def _wishes(tables: Tables) -> dict[str, object]:
     return dict(views.criteria({"criteria": tables[WISHES]}))
-

@@ -131,4 +131,3 @@ def _validated(dataset: PreferenceDataset, part: Validate) -> Stage:
     return Stage(name=CHECKED, meaning="the raw replies of the model that checks what was found",
                  writes={CHECKED: COMPLETIONS}, needs=("messages", "signals", "turn_cues", *before), make=make,
                  show={CHECKED: replies(CHECKED)}, engines=frozenset(part.engines))
-

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 GIVEN = "candidate"
 """What HumanEval's tests call the function that they are given."""
-_DEFINED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+DEFINED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 def tested(trees: Iterable[ast.Module]) -> str | None:
@@ -54,7 +54,7 @@ def undefined(tree: ast.Module, names: Iterable[str]) -> list[str]:
 
 def needs(tree: ast.Module, code: ast.Module, entry: str | None) -> bool:
     """Whether a test program says a name that only the prompt's own code binds, beside the function under test."""
-    outside = [part for node in code.body for part in ([node] if isinstance(node, _DEFINED) else ast.walk(node))]
+    outside = [part for node in code.body for part in ([node] if isinstance(node, DEFINED) else ast.walk(node))]
     lacking = {*_bound(outside)} - {*_bound(ast.walk(tree)), entry}
     return any(isinstance(node, ast.Name) and node.id in lacking for node in ast.walk(tree))
 
@@ -75,7 +75,7 @@ def _first(node: ast.AST, known: set[str]) -> str | None:
 def _bound(nodes: Iterable[ast.AST]) -> Iterator[str]:
     """The names that nodes define, import, take or assign."""
     for node in nodes:
-        if isinstance(node, _DEFINED):
+        if isinstance(node, DEFINED):
             yield node.name
         elif isinstance(node, ast.arg):
             yield node.arg

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 import polars as pl
 
-from feedback.testcases.called import GIVEN, taken
+from feedback.testcases.called import DEFINED, GIVEN, taken
 from feedback.testcases.programs import entry_of, parsed
 from feedback.testcases.smells import NEEDED, is_assertion, smells, smells_of
 from generators.made import Made
@@ -18,7 +18,6 @@ UNRUN = "runs no assertion"
 """Why a test passes whatever the program does: what it asserts waits for a test runner."""
 FOREIGN = "imports more than the standard library"
 """Why a test fails whatever the program does: the sandbox has nothing else."""
-_DEFINED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 def run_by_itself(test: str) -> str:
@@ -61,9 +60,9 @@ def _run(tree: ast.Module, names: Iterable[str] = ()) -> Iterator[ast.AST]:
     """
     known: defaultdict[str, list[ast.AST]] = defaultdict(list)
     for node in ast.walk(tree):
-        if isinstance(node, _DEFINED):
+        if isinstance(node, DEFINED):
             known[node.name].append(node)
-    here: list[ast.AST] = [part for part in tree.body if not isinstance(part, _DEFINED) and not _waits(part)]
+    here: list[ast.AST] = [part for part in tree.body if not isinstance(part, DEFINED) and not _waits(part)]
     here += [node for name in names for node in known.pop(name, ())]
     while here:
         node = here.pop()
@@ -71,7 +70,7 @@ def _run(tree: ast.Module, names: Iterable[str] = ()) -> Iterator[ast.AST]:
         if isinstance(node, ast.Name | ast.Attribute):
             here += known.pop(node.id if isinstance(node, ast.Name) else node.attr, ())
         inner = ast.iter_child_nodes(node)
-        here += inner if isinstance(node, ast.ClassDef) else [one for one in inner if not isinstance(one, _DEFINED)]
+        here += inner if isinstance(node, ast.ClassDef) else [one for one in inner if not isinstance(one, DEFINED)]
 
 
 def _waits(part: ast.stmt) -> bool:
